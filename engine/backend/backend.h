@@ -1,0 +1,52 @@
+/* backend.h -- what a device provides. Each backend is one folder of engine/.
+ *
+ * A backend is a table of functions. The kernels of the operations are in a
+ * second table, by sl_op_id (ops/op.h). To add a backend: a folder with these
+ * two tables, and a line in backend.c's list. */
+#ifndef SL_BACKEND_BACKEND_H
+#define SL_BACKEND_BACKEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+struct sl_tensor;
+struct sl_lazy;
+
+typedef struct sl_backend {
+  const char *name; /* "cpu", "cuda:0" */
+
+  /* Memory from the backend's caching allocator: 64-byte aligned, not zeroed.
+   * NULL when out of memory. free gets what alloc was asked for. */
+  void *(*alloc)(size_t bytes);
+  void (*free)(void *p, size_t bytes);
+  void (*trim)(void);         /* give cached free memory back */
+  int64_t (*used)(void);      /* bytes handed out and not freed */
+  int64_t (*peak)(int reset); /* most of the above so far */
+
+  sl_status (*zero)(void *p, size_t bytes);
+  sl_status (*upload)(void *device, const void *host, size_t bytes);
+  sl_status (*download)(void *host, const void *device, size_t bytes);
+  sl_status (*synchronise)(void);
+
+  /* dst = src, or dst += src: any strides and dtypes, equal shapes. */
+  sl_status (*copy)(struct sl_tensor *dst, const struct sl_tensor *src,
+                    int add);
+  /* out (contiguous) = act(y * scale + shift): see tensor/tensor.h. */
+  sl_status (*materialise)(struct sl_tensor *out, const struct sl_lazy *lazy);
+
+  const struct sl_kernels *kernels; /* by sl_op_id; see ops/op.h */
+} sl_backend;
+
+extern const sl_backend sl_cpu; /* always there: the reference */
+
+/* The backend of that name ("auto" is the best there is); NULL, with the
+ * reason as this thread's message, when it cannot be used. */
+const sl_backend *sl_backend_find(const char *name);
+
+/* Where new tensors go unless told otherwise; sl_cpu at first. */
+const sl_backend *sl_backend_default(void);
+void sl_backend_set_default(const sl_backend *b);
+
+#endif
