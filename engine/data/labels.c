@@ -49,7 +49,7 @@ static sl_status used_names(const sl_files *f, const int64_t *rows, int64_t n,
 
 sl_status sl_vocab_from_rows(const sl_files *f, const int64_t *rows, int64_t n,
                              sl_vocab **out) {
-  int n_names;
+  int n_names = 0;
   const char **names = sl_alloc((size_t)sl_files_label_names(f), sizeof *names);
   SL_REQUIRE(names, SL_ENOMEM, "no memory for the class list");
   sl_status status = used_names(f, rows, n, names, &n_names);
