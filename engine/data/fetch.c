@@ -91,7 +91,8 @@ static sl_status attempt(download *d, CURLcode *code) {
   return SL_OK;
 }
 
-/* The server knows no ranges, or the part is not part of its file: again. */
+/* The server knows no ranges, or has no more than the part (curl takes that
+ * answer, 416, for success; but the part may be of another file): again. */
 static int must_restart(const download *d, CURLcode code) {
   return d->offset > 0 && (code == CURLE_RANGE_ERROR || d->http == 416);
 }
@@ -149,12 +150,12 @@ static sl_status run(download *d) {
   for (int tries = 0;;) {
     CURLcode code;
     SL_TRY(attempt(d, &code));
-    if (code == CURLE_OK) return SL_OK;
-    if (sl_interrupt_pending()) return interrupted(d);
     if (must_restart(d, code) && !restarted++) {
       SL_TRY(restart(d));
       continue;
     }
+    if (code == CURLE_OK) return SL_OK;
+    if (sl_interrupt_pending()) return interrupted(d);
     const int64_t got = ftello(d->part) - d->offset;
     worked |= got > 0;
     if (got > MB) {
