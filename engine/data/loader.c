@@ -49,7 +49,7 @@ struct sl_loader {
   size_t item_bytes;
   int n_slots, n_workers;
   slot *slots;
-  sl_item_scratch **scratch; /* one per worker, at least one */
+  sl_item_scratch *scratch; /* of the caller's thread; workers have own ones */
   sl_bad_items *bad;
   double waited;
 
@@ -96,6 +96,8 @@ static void load(const sl_loader *l, int64_t place, sl_item_scratch *scratch) {
   set_class(l, s, j, at);
   if (sl_files_path(l->c.files, row, path, sizeof path) >= sizeof path)
     s->status[j] = sl_fail(SL_EIO, "%.200s...: the path is too long", path);
+  else if (!scratch)
+    s->status[j] = SL_ENOMEM;
   else
     s->status[j] = sl_item_load(l->c.pipeline, path, id, scratch,
                                 s->pixels + (size_t)j * l->item_bytes);
@@ -127,34 +129,21 @@ static void finish(sl_loader *l, int64_t place) {
   pthread_mutex_unlock(&l->lock);
 }
 
-typedef struct worker {
-  sl_loader *l;
-  sl_item_scratch *scratch;
-} worker;
-
+/* libvips wants the scratch made and freed by the thread that uses it. When
+ * there is none the items become errors, which the consumer meets in order. */
 static void *work(void *p) {
-  const worker me = *(worker *)p;
-  sl_free(p);
+  sl_loader *l = p;
+  sl_item_scratch *scratch = NULL;
   const id_t self = (id_t)gettid(); /* on Linux a thread has its own niceness */
-  const int nice_now = getpriority(PRIO_PROCESS, self);
-  (void)setpriority(PRIO_PROCESS, self, nice_now + NICER);
-  for (int64_t place; (place = take(me.l)) >= 0;) {
-    load(me.l, place, me.scratch);
-    finish(me.l, place);
+  (void)setpriority(PRIO_PROCESS, self,
+                    getpriority(PRIO_PROCESS, self) + NICER);
+  if (sl_item_scratch_new(&scratch) != SL_OK) scratch = NULL;
+  for (int64_t place; (place = take(l)) >= 0;) {
+    load(l, place, scratch);
+    finish(l, place);
   }
+  sl_item_scratch_free(scratch);
   return NULL;
-}
-
-static int start_worker(sl_loader *l) {
-  worker *w = sl_alloc(1, sizeof *w);
-  if (!w) return ENOMEM;
-  *w = (worker){l, l->scratch[l->n_threads]};
-  const int error = pthread_create(&l->threads[l->n_threads], NULL, work, w);
-  if (error)
-    sl_free(w);
-  else
-    l->n_threads++;
-  return error;
 }
 
 /* Ctrl-C is for the main thread: workers are born with all signals blocked. */
@@ -163,8 +152,10 @@ static sl_status start_workers(sl_loader *l) {
   int error = 0;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &before);
-  while (l->n_threads < l->n_workers && !error)
-    error = start_worker(l);
+  while (l->n_threads < l->n_workers && !error) {
+    error = pthread_create(&l->threads[l->n_threads], NULL, work, l);
+    l->n_threads += !error;
+  }
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   if (!error) return SL_OK;
   SL_REQUIRE(l->n_threads > 0, SL_ENOMEM, "no loader thread can start: %s",
@@ -268,7 +259,7 @@ static sl_status wait_for(sl_loader *l, slot *s) {
 static sl_status load_here(sl_loader *l, slot *s) {
   while (s->missing > 0) {
     if (sl_interrupt_pending()) return interrupted();
-    load(l, l->taken++, l->scratch[0]);
+    load(l, l->taken++, l->scratch);
     s->missing--;
   }
   return SL_OK;
@@ -445,13 +436,9 @@ static sl_status make_slots(sl_loader *l) {
 }
 
 static sl_status make_workers(sl_loader *l) {
-  const int n = l->n_workers > 0 ? l->n_workers : 1;
-  l->threads = sl_alloc((size_t)n, sizeof *l->threads);
-  l->scratch = sl_alloc((size_t)n, sizeof *l->scratch);
-  SL_REQUIRE(l->threads && l->scratch, SL_ENOMEM, "no memory for %d workers",
-             n);
-  for (int i = 0; i < n; i++)
-    SL_TRY(sl_item_scratch_new(&l->scratch[i]));
+  if (l->n_workers == 0) return sl_item_scratch_new(&l->scratch);
+  l->threads = sl_alloc((size_t)l->n_workers, sizeof *l->threads);
+  SL_REQUIRE(l->threads, SL_ENOMEM, "no memory for %d workers", l->n_workers);
   return SL_OK;
 }
 
@@ -502,6 +489,7 @@ sl_status sl_loader_new(const sl_loader_config *c, sl_loader **out) {
   l->c = *c;
   if (!c->rows) l->c.n = sl_files_count(c->files);
   sl_files_retain(c->files);
+  sl_item_pipeline_retain(c->pipeline);
   init_locks(l);
   const sl_status status = build(l, c);
   if (status != SL_OK) {
@@ -518,16 +506,15 @@ void sl_loader_free(sl_loader *l) {
   sl_loader_stop(l);
   for (int i = 0; l->slots && i < l->n_slots; i++)
     slot_close(&l->slots[i]);
-  for (int i = 0; l->scratch && i < (l->n_workers ? l->n_workers : 1); i++)
-    sl_item_scratch_free(l->scratch[i]);
+  sl_item_scratch_free(l->scratch);
   sl_bad_items_free(l->bad);
   sl_targets_close(&l->targets);
   pthread_cond_destroy(&l->room);
   pthread_cond_destroy(&l->ready);
   pthread_mutex_destroy(&l->lock);
   sl_files_release(l->c.files);
+  sl_item_pipeline_release(l->c.pipeline);
   sl_free(l->slots);
-  sl_free(l->scratch);
   sl_free(l->threads);
   sl_free(l->rows);
   sl_free(l->order);

@@ -33,14 +33,14 @@ typedef enum sl_bad_image { SL_BAD_ERROR, SL_BAD_SKIP } sl_bad_image;
 enum { SL_MAX_WORKERS = 256 };
 
 typedef struct sl_loader_config {
-  const char *name;      /* of the set, in messages: "training" */
-  sl_files *files;       /* retained, and frozen */
-  const int64_t *rows;   /* of files, copied; NULL: all of them */
-  int64_t n;             /* how many rows; with rows NULL it is not read */
-  const sl_vocab *vocab; /* NULL: no labels; read by _new only */
-  int multi;             /* several classes an item */
-  const sl_item_pipeline *pipeline; /* must outlive the loader */
-  int train;                        /* form of the item transforms */
+  const char *name;           /* of the set, in messages: "training" */
+  sl_files *files;            /* retained, and frozen */
+  const int64_t *rows;        /* of files, copied; NULL: all of them */
+  int64_t n;                  /* how many rows; with rows NULL it is not read */
+  const sl_vocab *vocab;      /* NULL: no labels; read by _new only */
+  int multi;                  /* several classes an item */
+  sl_item_pipeline *pipeline; /* retained */
+  int train;                  /* form of the item transforms */
   int batch_size;
   int shuffle;   /* new order each epoch */
   int drop_last; /* leave an incomplete last batch out */
