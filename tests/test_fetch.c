@@ -19,6 +19,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -40,13 +41,13 @@ static struct {
   char *body;
   size_t n;
   /* faults */
-  int cuts;         /* so many answers break off */
+  atomic_int cuts;  /* so many answers break off */
   size_t cut_after; /* bytes of the body */
-  int busy;         /* so many answers are 503 */
-  int no_ranges, missing;
-  int slow_ms; /* between blocks */
+  atomic_int busy;  /* so many answers are 503 */
+  atomic_int no_ranges, missing;
+  atomic_int slow_ms; /* between blocks */
   /* what was seen */
-  int requests;
+  atomic_int requests;
   long long first_byte; /* of the last Range, else 0 */
 } server;
 
