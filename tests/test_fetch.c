@@ -206,11 +206,26 @@ typedef struct told {
   int calls;
 } told;
 
-static void on_progress(void *context, int64_t done, int64_t total) {
+static sl_status on_progress(void *context, int64_t done, int64_t total) {
   told *t = context;
   ck_assert_int_ge(done, t->done);
   *t = (told){done, total, t->calls + 1};
+  return SL_OK;
 }
+
+static sl_status cancel(void *context, int64_t done, int64_t total) {
+  (void)context, (void)total;
+  return done > 0 ? sl_fail(SL_ELUA, "enough") : SL_OK;
+}
+
+START_TEST(progress_may_cancel) {
+  sl_fetch_opts o = quick();
+  o.progress = cancel;
+  server.slow_ms = 20;
+  fails_with(sl_fetch(url("a"), t_path("a"), &o), SL_ELUA, "enough");
+  ck_assert(exists(t_path("a.part")) && !exists(t_path("a")));
+}
+END_TEST
 
 START_TEST(a_good_download) {
   told t = {0};
@@ -591,6 +606,7 @@ int main(void) {
   tcase_set_timeout(tc, 30);
   tcase_add_checked_fixture(tc, setup, teardown);
   tcase_add_test(tc, a_good_download);
+  tcase_add_test(tc, progress_may_cancel);
   tcase_add_test(tc, a_cut_connection_resumes);
   tcase_add_test(tc, a_later_call_resumes);
   tcase_add_test(tc, a_server_without_ranges);

@@ -26,6 +26,7 @@ typedef struct download {
   int64_t offset;            /* where this attempt began */
   int write_error;           /* errno of the disk */
   double told;               /* when progress was last called */
+  sl_status cancelled;       /* by progress */
   long http;
 } download;
 
@@ -36,9 +37,10 @@ static size_t on_data(char *data, size_t size, size_t n, void *p) {
   return done * size;
 }
 
-static void tell(download *d, int64_t done, int64_t total) {
-  if (d->opts->progress) d->opts->progress(d->opts->context, done, total);
+static sl_status tell(download *d, int64_t done, int64_t total) {
   d->told = sl_clock();
+  if (!d->opts->progress) return SL_OK;
+  return d->opts->progress(d->opts->context, done, total);
 }
 
 static int on_progress(void *p, curl_off_t total, curl_off_t now, curl_off_t ut,
@@ -47,8 +49,8 @@ static int on_progress(void *p, curl_off_t total, curl_off_t now, curl_off_t ut,
   (void)ut;
   (void)un;
   if (sl_clock() - d->told > 0.2)
-    tell(d, d->offset + now, total > 0 ? d->offset + total : 0);
-  return sl_interrupt_pending();
+    d->cancelled = tell(d, d->offset + now, total > 0 ? d->offset + total : 0);
+  return d->cancelled != SL_OK || sl_interrupt_pending();
 }
 
 static void set_options(download *d) {
@@ -86,6 +88,7 @@ static sl_status attempt(download *d, CURLcode *code) {
   curl_easy_getinfo(d->curl, CURLINFO_RESPONSE_CODE, &d->http);
   if (!d->why[0])
     snprintf(d->why, sizeof d->why, "%s", curl_easy_strerror(*code));
+  if (d->cancelled != SL_OK) return d->cancelled;
   if (d->write_error) return disk_failed(d, d->write_error);
   if (fflush(d->part) != 0) return disk_failed(d, errno);
   return SL_OK;
@@ -182,7 +185,7 @@ static sl_status download_to(download *d, const char *file) {
   if (fclose(d->part) != 0 && status == SL_OK) status = disk_failed(d, errno);
   if (size == 0 && status != SL_OK) remove(d->path);
   SL_TRY(status);
-  tell(d, size, size);
+  SL_TRY(tell(d, size, size));
   SL_REQUIRE(rename(d->path, file) == 0, SL_EIO, "cannot make %s: %s", file,
              strerror(errno));
   return SL_OK;

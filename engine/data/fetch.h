@@ -8,8 +8,8 @@
 
 typedef struct sl_fetch_opts {
   /* Called a few times a second, and at the end; total is 0 while unknown.
-   * May be NULL. */
-  void (*progress)(void *context, int64_t done, int64_t total);
+   * Anything but SL_OK ends the download with that status. May be NULL. */
+  sl_status (*progress)(void *context, int64_t done, int64_t total);
   void *context;
   int retries;    /* after failures that may pass; -1: the default, 5 */
   double backoff; /* seconds before the first, doubled each time; 0: 0.5 */
