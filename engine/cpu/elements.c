@@ -8,7 +8,7 @@
 #define LOOP(cond, to, from)                                                   \
   if (cond)                                                                    \
     for (int i = 0; i < n; i++)                                                \
-      to = from
+  to = from
 #define READ(type, t, convert)                                                 \
   case t: {                                                                    \
     const type *p = (const type *)sl_data(x) + at;                             \
@@ -35,7 +35,7 @@
 #define TO_F64(v)      (double)(v)
 #define TO_I32(v)      (int32_t)(v)
 #define BF16_TO_F64(v) (double)sl_bf16_to_f32(v)
-#define BF16_TO_I32(v) (int32_t)sl_bf16_to_f32(v)
+#define BF16_TO_I32(v) (int32_t) sl_bf16_to_f32(v)
 
 LOADER(sl_load_f32, float, SL_F32, AS_IS, sl_bf16_to_f32, TO_F32)
 LOADER(sl_load_i32, int32_t, SL_I32, TO_I32, BF16_TO_I32, TO_I32)
@@ -85,7 +85,7 @@ void sl_store_i32(sl_tensor *x, int64_t at, int64_t step, int n,
 }
 
 double sl_element(const sl_tensor *t, int64_t at) {
-  double v;
+  double v = 0;
   return *sl_load_f64(t, at, 1, 1, &v);
 }
 

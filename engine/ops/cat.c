@@ -7,8 +7,8 @@ static sl_status joined_dtype(const sl_call *c, sl_dtype *out) {
   *out = c->in[0]->dtype;
   for (int i = 1; i < c->n_in; i++)
     SL_REQUIRE(c->in[i]->dtype == *out, SL_ESHAPE,
-               "tensor %d is %s but the first is %s: cast() one of them",
-               i + 1, sl_shape_text(c->in[i]), sl_shape_text(c->in[0]));
+               "tensor %d is %s but the first is %s: cast() one of them", i + 1,
+               sl_shape_text(c->in[i]), sl_shape_text(c->in[0]));
   return SL_OK;
 }
 
@@ -68,7 +68,8 @@ static const sl_option options[] = {
       .name = #op,                                                             \
       .args = "tensors",                                                       \
       .help = text,                                                            \
-      .example = "sota." #op "({sota.tensor{1, 2}, sota.tensor{3, 4}})",       \
+      .example =                                                               \
+          "return sota." #op "({sota.tensor{1, 2}, sota.tensor{3, 4}})",       \
       .n_in = 1,                                                               \
       .variadic = 1,                                                           \
       .grad_in = 1,                                                            \

@@ -23,7 +23,7 @@ const sl_op sl_op_clamp = {
     .name = "clamp",
     .args = "x",
     .help = "x, but not below min and not above max; keeps the dtype",
-    .example = "sota.clamp(sota.tensor{-1, 0.5, 2}, {min = 0, max = 1})",
+    .example = "return sota.clamp(sota.tensor{-1, 0.5, 2}, {min = 0, max = 1})",
     .n_in = 1,
     .grad_in = 1,
     .strided_in = 1,

@@ -12,7 +12,8 @@ static sl_status infer(const sl_call *c, void *opts, sl_shapes *s) {
       .name = #op,                                                             \
       .args = "a, b",                                                          \
       .help = text " (u8); a and b broadcast",                                 \
-      .example = "sota." #op "(sota.tensor{1, 2, 3}, sota.tensor{3, 2, 1})",   \
+      .example =                                                               \
+          "return sota." #op "(sota.tensor{1, 2, 3}, sota.tensor{3, 2, 1})",   \
       .n_in = 2,                                                               \
       .strided_in = 3,                                                         \
       .infer = infer,                                                          \

@@ -58,7 +58,8 @@ static const sl_option place_options[] = {
       .name = #op,                                                             \
       .args = "x",                                                             \
       .help = text,                                                            \
-      .example = "sota." #op "(sota.tensor{{1, 5}, {3, 4}}, {dim = 2})",       \
+      .example =                                                               \
+          "return sota." #op "(sota.tensor{{1, 5}, {3, 4}}, {dim = 2})",       \
       .n_in = 1,                                                               \
       .n_out = outputs,                                                        \
       .grad_in = grad,                                                         \

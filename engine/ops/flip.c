@@ -20,7 +20,7 @@ const sl_op sl_op_flip = {
     .name = "flip",
     .args = "x",
     .help = "x with the order of elements reversed along dims",
-    .example = "sota.flip(sota.tensor{1, 2, 3}, {dims = 1})",
+    .example = "return sota.flip(sota.tensor{1, 2, 3}, {dims = 1})",
     .n_in = 1,
     .grad_in = 1,
     .opts_size = sizeof(sl_flip_opts),

@@ -41,8 +41,7 @@ static sl_status infer_index_select(const sl_call *c, void *opts,
 static sl_status infer_one_hot(const sl_call *c, void *opts, sl_shapes *s) {
   const sl_tensor *index = c->in[0];
   SL_REQUIRE(index->dtype == SL_I32, SL_ESHAPE,
-             "class numbers must be i32, from 1, not %s",
-             sl_shape_text(index));
+             "class numbers must be i32, from 1, not %s", sl_shape_text(index));
   SL_REQUIRE(index->rank < SL_MAX_RANK, SL_ESHAPE,
              "%s has %d dimensions already, and no tensor has more",
              sl_shape_text(index), index->rank);
@@ -61,7 +60,7 @@ const sl_op sl_op_gather = {
     .name = "gather",
     .args = "x, index",
     .help = "for each place the element of x that index names along dim",
-    .example = "sota.gather(sota.tensor{{1, 2}, {3, 4}}, "
+    .example = "return sota.gather(sota.tensor{{1, 2}, {3, 4}}, "
                "sota.tensor({{2}, {1}}, {dtype = 'i32'}), {dim = 2})",
     .n_in = 2,
     .grad_in = 1,
@@ -74,7 +73,7 @@ const sl_op sl_op_index_select = {
     .name = "index_select",
     .args = "x, index",
     .help = "the slices of x that a list of numbers names along dim",
-    .example = "sota.index_select(sota.tensor{{1, 2}, {3, 4}}, "
+    .example = "return sota.index_select(sota.tensor{{1, 2}, {3, 4}}, "
                "sota.tensor({2, 2, 1}, {dtype = 'i32'}))",
     .n_in = 2,
     .grad_in = 1,
@@ -93,7 +92,7 @@ const sl_op sl_op_one_hot = {
     .name = "one_hot",
     .args = "index",
     .help = "a last dimension with 1 at the class that index names, else 0",
-    .example = "sota.one_hot(sota.tensor({2, 1}, {dtype = 'i32'}), "
+    .example = "return sota.one_hot(sota.tensor({2, 1}, {dtype = 'i32'}), "
                "{classes = 3})",
     .n_in = 1,
     .opts_size = sizeof(sl_one_hot_opts),

@@ -42,12 +42,12 @@ void sl_random_restore(sl_random_state s);
 /* The options of the random operations. Infer draws `at`. */
 typedef struct sl_random_opts {
   sl_ints shape;
-  double low, high;  /* uniform */
-  double mean, std;  /* normal */
-  double p;          /* bernoulli */
-  double a, b;       /* beta */
-  int64_t n;         /* permutation */
-  int64_t from, to;  /* randint: both included */
+  double low, high;   /* uniform */
+  double mean, std;   /* normal */
+  double p;           /* bernoulli */
+  double a, b;        /* beta */
+  int64_t n;          /* permutation */
+  int64_t from, to;   /* randint: both included */
   sl_random_state at; /* not an option: this call's stream */
 } sl_random_opts;
 

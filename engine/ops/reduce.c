@@ -64,7 +64,8 @@ static sl_status infer_flag(const sl_call *c, void *opts, sl_shapes *s) {
       .name = #op,                                                             \
       .args = "x",                                                             \
       .help = text,                                                            \
-      .example = "sota." #op "(sota.tensor{{1, 2}, {3, 4}}, {dims = 1})",      \
+      .example =                                                               \
+          "return sota." #op "(sota.tensor{{1, 2}, {3, 4}}, {dims = 1})",      \
       .n_in = 1,                                                               \
       .grad_in = grad,                                                         \
       .needs_out = grad,                                                       \
@@ -81,7 +82,8 @@ static sl_status infer_flag(const sl_call *c, void *opts, sl_shapes *s) {
   DESCRIBE(op, text " (u8)", 0, infer_flag)
 #include "ops/reduce.def"
 
-/* --- var, std: they keep the mean for their gradient ----------------------- */
+/* --- var, std: they keep the mean for their gradient -----------------------
+ */
 
 static const sl_option spread_options[] = {
     DIMS,
@@ -103,7 +105,8 @@ static sl_status infer_spread(const sl_call *c, void *opts, sl_shapes *s) {
       .name = #op,                                                             \
       .args = "x",                                                             \
       .help = text,                                                            \
-      .example = "sota." #op "(sota.tensor{{1, 2}, {3, 4}}, {dims = 1})",      \
+      .example =                                                               \
+          "return sota." #op "(sota.tensor{{1, 2}, {3, 4}}, {dims = 1})",      \
       .n_in = 1,                                                               \
       .grad_in = 1,                                                            \
       .needs_out = 1,                                                          \

@@ -1,8 +1,8 @@
 /* sort.h -- sort, argsort and topk along a dimension.
  *
  * Stable: equal elements keep their order, whichever way is asked for. NaN
- * counts as the largest. Positions are 1-based (i32). Gradients go back to where
- * the values came from. */
+ * counts as the largest. Positions are 1-based (i32). Gradients go back to
+ * where the values came from. */
 #ifndef SL_OPS_SORT_H
 #define SL_OPS_SORT_H
 

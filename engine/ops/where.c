@@ -22,7 +22,7 @@ const sl_op sl_op_where = {
     .name = "where",
     .args = "condition, a, b",
     .help = "a where the condition is not 0, b elsewhere; all broadcast",
-    .example = "sota.where(sota.tensor({1, 0}, {dtype = 'u8'}), "
+    .example = "return sota.where(sota.tensor({1, 0}, {dtype = 'u8'}), "
                "sota.tensor{1, 2}, sota.tensor{3, 4})",
     .n_in = 3,
     .grad_in = 6,
