@@ -69,7 +69,7 @@ static void gradient(void *context, const int64_t *at, const int64_t *step,
   const float *x = sl_load_f32(j->x, at[1], step[1], n, in);
   const float *dy = sl_load_f32(j->dy, at[2], step[2], n, grad);
   for (int i = 0; i < n; i++)
-    d[i] = x[i] >= j->min && x[i] <= j->max ? dy[i] : 0.0f;
+    d[i] = x[i] > j->min && x[i] < j->max ? dy[i] : 0.0f;
   sl_store_f32(j->out, at[0], step[0], n, d, j->add);
 }
 

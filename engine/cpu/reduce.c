@@ -21,7 +21,7 @@ typedef struct results {
 
 static sl_status results_open(results *s, const sl_call *c) {
   const sl_reduce_opts *o = c->opts;
-  *s = (sums){.n = sl_tensor_count(c->out[0])};
+  *s = (results){.n = sl_tensor_count(c->out[0])};
   s->at = sl_alloc_data((size_t)(s->n + 1) * sizeof *s->at);
   SL_REQUIRE(s->at, SL_ENOMEM, "no memory for sums");
   return sl_reduction_open(&s->r, c->in[0], &o->dims);
