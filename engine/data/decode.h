@@ -33,9 +33,10 @@ SL_MUST_USE sl_status sl_decode_open(const char *path, int64_t max_pixels,
                                      sl_decoder *d);
 
 /* Decodes all pixels into out, once per decoder. shrink 2, 4 or 8 scales a
- * JPEG down in the DCT domain (sides are divided, rounded up) for a fraction of
- * the time; 1 for everything else. SL_EDATA when the file is damaged:
- * truncation is noticed, harmless oddities go to the log (debug level). */
+ * JPEG down in the DCT domain (sides are divided, rounded down, at least 1) for
+ * a fraction of the time; 1 for everything else. SL_EDATA when the file is
+ * damaged: truncation is noticed, harmless oddities go to the log (debug
+ * level). */
 SL_MUST_USE sl_status sl_decode_read(sl_decoder *d, int shrink, sl_image *out);
 
 void sl_decode_close(sl_decoder *d); /* also after a failed sl_decode_open */

@@ -150,12 +150,12 @@ static int plan(const sl_item_pipeline *p, sl_item_id id, int h, int w,
   return n;
 }
 
-/* Carries out one view of s->image, which stands for an image w pixels wide
- * that was shrunk on load. */
-static sl_status carry_out(sl_item_scratch *s, const sl_item_view *v, int w,
-                           int shrink, uint8_t *out) {
+/* Carries out one view of s->image, which is an h x w image, perhaps shrunk
+ * on load. */
+static sl_status carry_out(sl_item_scratch *s, const sl_item_view *v, int h,
+                           int w, int shrink, uint8_t *out) {
   const ptrdiff_t stride = 3 * (ptrdiff_t)v->out_w;
-  sl_resize r = sl_item_view_resize(v, w, shrink, s->image.w);
+  sl_resize r = sl_item_view_resize(v, h, w, shrink, &s->image);
   if (shrink > 1 || sl_item_view_is_inside(v, s->image.h, s->image.w))
     return sl_resample(s->resampler, &s->image, &r, out, stride);
   SL_TRY(sl_item_view_pad(v, &s->image, &s->padded));
@@ -164,17 +164,18 @@ static sl_status carry_out(sl_item_scratch *s, const sl_item_view *v, int w,
   return sl_resample(s->resampler, &s->padded, &r, out, stride);
 }
 
-static sl_status run(sl_item_scratch *s, int n, int w, int shrink,
+static sl_status run(sl_item_scratch *s, int n, int h, int w, int shrink,
                      uint8_t *out) {
   for (int i = 0; i < n; i++) {
     const sl_item_view *v = &s->views[i];
     const int last = i == n - 1;
     if (!last) SL_TRY(sl_image_resize(&s->next, v->out_h, v->out_w));
-    SL_TRY(carry_out(s, v, w, shrink, last ? out : s->next.px));
+    SL_TRY(carry_out(s, v, h, w, shrink, last ? out : s->next.px));
     if (last) break;
     const sl_image done = s->image;
     s->image = s->next;
     s->next = done;
+    h = s->image.h;
     w = s->image.w;
     shrink = 1;
   }
@@ -187,7 +188,7 @@ static sl_status load(const sl_item_pipeline *p, sl_decoder *d, sl_item_id id,
   const int may = d->can_shrink && !p->opts.exact;
   const int shrink = may ? sl_item_view_shrink(&s->views[0], d->h, d->w) : 1;
   SL_TRY(sl_decode_read(d, shrink, &s->image));
-  const sl_status status = run(s, n, d->w, shrink, out);
+  const sl_status status = run(s, n, d->h, d->w, shrink, out);
   return status == SL_OK ? SL_OK : sl_fail_in(status, "%s: ", d->path);
 }
 

@@ -1,6 +1,7 @@
 /* item_view.c -- see item_view.h. */
 #include "data/item_view.h"
 
+#include <math.h>
 #include <string.h>
 
 sl_item_view sl_item_view_make(int x, int y, int w, int h, int to_h, int to_w) {
@@ -29,22 +30,36 @@ int sl_item_view_is_inside(const sl_item_view *v, int h, int w) {
   return v->x >= 0 && v->y >= 0 && v->x + v->w <= w && v->y + v->h <= h;
 }
 
-sl_resize sl_item_view_resize(const sl_item_view *v, int w, int shrink,
-                              int shrunk_w) {
+/* Part of [from, from + length) of an image that is `have` pixels now, and was
+ * `was` times 1 / shrink, with a rest that was cut off at its end. */
+static void scale_down(double *from, double *length, int was, int shrink,
+                       int have, int mirror) {
   const double s = shrink; /* a power of two: the divisions are exact */
-  /* Rounding up on load adds to the right end, which mirrored is the left. */
-  const double rim = v->mirror ? shrunk_w - w / s : 0;
-  return (sl_resize){.mirror = v->mirror,
-                     .x = v->x / s + rim,
-                     .y = v->y / s,
-                     .w = v->w / s,
-                     .h = v->h / s,
-                     .to_h = v->to_h,
-                     .to_w = v->to_w,
-                     .cut_y = v->cut_y,
-                     .cut_x = v->cut_x,
-                     .out_h = v->out_h,
-                     .out_w = v->out_w};
+  const double rest = mirror ? was / s - have : 0; /* the end comes first */
+  const double lo = fmax(*from / s - rest, 0);
+  const double hi = fmin((*from + *length) / s - rest, have);
+  *from = lo;
+  *length = hi - lo;
+}
+
+sl_resize sl_item_view_resize(const sl_item_view *v, int h, int w, int shrink,
+                              const sl_image *have) {
+  sl_resize r = {.mirror = v->mirror,
+                 .x = v->x,
+                 .y = v->y,
+                 .w = v->w,
+                 .h = v->h,
+                 .to_h = v->to_h,
+                 .to_w = v->to_w,
+                 .cut_y = v->cut_y,
+                 .cut_x = v->cut_x,
+                 .out_h = v->out_h,
+                 .out_w = v->out_w};
+  if (shrink > 1) {
+    scale_down(&r.x, &r.w, w, shrink, have->w, r.mirror);
+    scale_down(&r.y, &r.h, h, shrink, have->h, 0);
+  }
+  return r;
 }
 
 int sl_item_view_shrink(const sl_item_view *v, int h, int w) {

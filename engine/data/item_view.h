@@ -34,10 +34,10 @@ int sl_item_view_is_whole(const sl_item_view *v, int h,
                           int w); /* mirrored or not */
 int sl_item_view_is_inside(const sl_item_view *v, int h, int w);
 
-/* The view of a w-wide image as a job for sl_resample on that image shrunk on
- * load to shrunk_w x any (shrink 1: as it is). */
-sl_resize sl_item_view_resize(const sl_item_view *v, int w, int shrink,
-                              int shrunk_w);
+/* The view of an h x w image as a job for sl_resample on `have`: that image, or
+ * what is left of it after shrink-on-load. */
+sl_resize sl_item_view_resize(const sl_item_view *v, int h, int w, int shrink,
+                              const sl_image *have);
 
 /* What shrink-on-load may take away: the largest of 8, 4, 2 that leaves the
  * box twice as large as it has to become, on both sides, or 1. So files under
