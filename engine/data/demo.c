@@ -13,12 +13,11 @@
 #include <unistd.h>
 #include <vips/vips.h>
 
-#include "base/alloc.h"
 #include "base/threads.h"
 #include "data/decode.h"
 #include "data/demo_scene.h"
 
-enum { MAX_THREADS = 8, PATH_SIZE = 4096 };
+enum { MAX_THREADS = 8, FOLDER_SIZE = 3072, PATH_SIZE = 4096 };
 
 /* What all threads share. */
 typedef struct job {
@@ -40,22 +39,24 @@ typedef struct worker {
 
 /* --- one file ------------------------------------------------------------- */
 
+/* RGB pixels to an image that is tagged as what is to be saved. */
+static int tag(const sl_image *m, VipsInterpretation kind, VipsImage **out) {
+  VipsImage *bare = vips_image_new_from_memory(
+      m->px, (size_t)m->h * (size_t)m->w * 3, m->w, m->h, 3, VIPS_FORMAT_UCHAR);
+  if (!bare) return -1;
+  bare->Type = VIPS_INTERPRETATION_sRGB;
+  const int failed = vips_colourspace(bare, out, kind, NULL);
+  g_object_unref(bare);
+  return failed;
+}
+
 static sl_status save(const sl_image *m, int grey, int quality,
                       const char *path) {
-  VipsImage *rgb = vips_image_new_from_memory(m->px,
-                                              (size_t)m->h * (size_t)m->w * 3,
-                                              m->w, m->h, 3, VIPS_FORMAT_UCHAR),
-            *set = NULL;
-  const VipsInterpretation kind =
-      grey ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_sRGB;
-  int failed = !rgb || vips_copy(rgb, &set, "interpretation",
-                                 VIPS_INTERPRETATION_sRGB, NULL);
-  VipsImage *shown = NULL;
-  failed = failed || vips_colourspace(set, &shown, kind, NULL) ||
-           vips_jpegsave(shown, path, "Q", quality, NULL);
-  if (shown) g_object_unref(shown);
-  if (set) g_object_unref(set);
-  if (rgb) g_object_unref(rgb);
+  VipsImage *image = NULL;
+  int failed =
+      tag(m, grey ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_sRGB, &image);
+  if (!failed) failed = vips_jpegsave(image, path, "Q", quality, NULL);
+  if (image) g_object_unref(image);
   if (!failed) return SL_OK;
   sl_vips_fail(path);
   return SL_EIO;
@@ -179,10 +180,11 @@ static sl_status publish(const char *folder, const char *dir) {
 sl_status sl_demo_write(const char *dir, int n_train, int n_valid,
                         uint64_t seed, sl_demo_progress *progress,
                         void *context) {
-  char folder[PATH_SIZE];
+  char folder[FOLDER_SIZE];
   SL_REQUIRE(n_train >= 0 && n_valid >= 0, SL_EINVAL,
              "%d training and %d validation images", n_train, n_valid);
-  SL_REQUIRE(strlen(dir) < PATH_SIZE - 64, SL_EINVAL, "%s: too long", dir);
+  SL_REQUIRE(strlen(dir) < FOLDER_SIZE - 8, SL_EINVAL,
+             "%s: this name is too long", dir);
   if (access(dir, F_OK) == 0) return SL_OK;
   SL_TRY(sl_vips_start());
   SL_TRY(make_parents(dir));
