@@ -24,7 +24,7 @@ static float repeat(float x, float period) {
 /* --- shapes --------------------------------------------------------------- */
 
 static float disc(const sl_demo_form *f, float x, float y) {
-  return hypotf(x, y * mix(1, 1.25f, f->thickness)) - 0.85f;
+  return hypotf(x, y * mix(1, 1.15f, f->thickness)) - 0.85f;
 }
 
 static float ring(const sl_demo_form *f, float x, float y) {
@@ -32,7 +32,7 @@ static float ring(const sl_demo_form *f, float x, float y) {
 }
 
 static float square(const sl_demo_form *f, float x, float y) {
-  return box(x, y, 0.74f, mix(0.6f, 0.74f, f->thickness));
+  return box(x, y, 0.78f, mix(0.7f, 0.78f, f->thickness));
 }
 
 static float triangle(const sl_demo_form *f, float x, float y) {
@@ -42,14 +42,14 @@ static float triangle(const sl_demo_form *f, float x, float y) {
 }
 
 static float cross(const sl_demo_form *f, float x, float y) {
-  const float arm = mix(0.18f, 0.28f, f->thickness);
+  const float arm = mix(0.15f, 0.24f, f->thickness);
   return fminf(box(x, y, 0.9f, arm), box(x, y, arm, 0.9f));
 }
 
 /* Folded into one half of one of five points: a triangle's long side. */
 static float star(const sl_demo_form *f, float x, float y) {
   const float angle = fabsf(repeat(atan2f(x, y), 2 * PI / 5));
-  const float r = hypotf(x, y), inner = mix(0.36f, 0.46f, f->thickness);
+  const float r = hypotf(x, y), inner = mix(0.36f, 0.44f, f->thickness);
   const float px = r * sinf(angle), py = r * cosf(angle);
   const float ax = inner * sinf(PI / 5), ay = inner * cosf(PI / 5);
   const float ex = -ax, ey = 1 - ay; /* from the notch to the tip (0, 1) */
@@ -87,7 +87,7 @@ static float checkers(const sl_demo_form *f, float x, float y) {
 
 static float dots(const sl_demo_form *f, float x, float y) {
   const float period = mix(0.42f, 0.6f, f->period);
-  const float r = period * mix(0.24f, 0.34f, f->thickness);
+  const float r = period * mix(0.2f, 0.3f, f->thickness);
   const float dot = hypotf(repeat(x, period), repeat(y, period)) - r;
   return fmaxf(dot, outline(f, x, y));
 }

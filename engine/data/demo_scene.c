@@ -69,12 +69,12 @@ static void draw_field(sl_rng *r, field *f) {
 
 static void draw_object(sl_rng *r, scene *s) {
   const float side = (float)(s->h < s->w ? s->h : s->w);
-  const float angle = between(r, 0, 6.2831853f);
-  s->radius = side * between(r, 0.26f, 0.44f);
+  const float angle = between(r, -0.45f, 0.45f); /* some 25 degrees */
+  s->radius = side * between(r, 0.32f, 0.46f);
   const float spare_x = (float)s->w / 2 - s->radius * 0.85f;
   const float spare_y = (float)s->h / 2 - s->radius * 0.85f;
-  s->x = (float)s->w / 2 + spare_x * between(r, -1, 1) * 0.65f;
-  s->y = (float)s->h / 2 + spare_y * between(r, -1, 1) * 0.65f;
+  s->x = (float)s->w / 2 + spare_x * between(r, -1, 1) * 0.5f;
+  s->y = (float)s->h / 2 + spare_y * between(r, -1, 1) * 0.5f;
   s->cos = cosf(angle);
   s->sin = sinf(angle);
   s->flip = sign(r);
@@ -95,16 +95,16 @@ static scene draw_scene(int class_number, sl_rng *r) {
   scene s = {.distance = sl_demo_classes[class_number].distance};
   draw_size(r, &s);
   draw_object(r, &s);
-  const float back = between(r, 0.2f, 0.8f), step = between(r, 0.25f, 0.5f);
+  const float back = between(r, 0.2f, 0.8f), step = between(r, 0.3f, 0.55f);
   const int lighter = back + step > 0.95f ? 0 : back - step < 0.05f ? 1 : -1;
   const float up = lighter < 0 ? sign(r) : lighter ? 1.f : -1.f;
   draw_paint(r, back, 0.15f, &s.back);
   draw_paint(r, back + up * step, 0.1f, &s.front);
   draw_field(r, &s.stain);
   draw_field(r, &s.light);
-  s.stains = between(r, 0, 0.2f);
-  s.shade = between(r, 0, 0.35f);
-  s.noise = between(r, 0, 0.12f);
+  s.stains = between(r, 0, 0.14f);
+  s.shade = between(r, 0, 0.3f);
+  s.noise = between(r, 0, 0.08f);
   return s;
 }
 
