@@ -74,35 +74,30 @@ static sl_status read_start(const char *path, char *start, size_t size,
   return SL_OK;
 }
 
-static sl_status find_format(const char *path, const struct format **out) {
-  char start[16];
-  ssize_t n = 0;
-  SL_TRY(read_start(path, start, sizeof start, &n));
-  SL_REQUIRE(n > 0, SL_EDATA, "%s: the file is empty", path);
+static const struct format *find_format(const char *start, ssize_t n) {
   for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
     const struct format *f = &formats[i];
     if (n >= f->offset + f->length &&
-        memcmp(start + f->offset, f->magic, (size_t)f->length) == 0) {
-      *out = f;
-      return SL_OK;
-    }
+        memcmp(start + f->offset, f->magic, (size_t)f->length) == 0)
+      return f;
   }
-  return sl_fail(SL_EDATA, "%s: not an image (or of a kind we cannot read)",
-                 path);
+  return NULL;
 }
 
 /* --- open ----------------------------------------------------------------- */
 
-static sl_status load(const char *path, const struct format *f, int shrink,
+static sl_status load(const char *path, const struct format *f,
                       VipsImage **out) {
-  int failed;
-  if (shrink > 1)
-    failed =
-        vips_jpegload(path, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
-                      VIPS_FAIL_ON_TRUNCATED, "shrink", shrink, NULL);
-  else
-    failed = f->load(path, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
-                     VIPS_FAIL_ON_TRUNCATED, NULL);
+  const int failed = f->load(path, out, "access", VIPS_ACCESS_SEQUENTIAL,
+                             "fail_on", VIPS_FAIL_ON_TRUNCATED, NULL);
+  return failed ? sl_vips_fail(path) : SL_OK;
+}
+
+/* A JPEG again, smaller: libjpeg must know before it decodes. */
+static sl_status load_shrunk(const char *path, int shrink, VipsImage **out) {
+  const int failed =
+      vips_jpegload(path, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                    VIPS_FAIL_ON_TRUNCATED, "shrink", shrink, NULL);
   return failed ? sl_vips_fail(path) : SL_OK;
 }
 
@@ -114,18 +109,28 @@ static sl_status check_size(const sl_decoder *d, int64_t max_pixels) {
   return SL_OK;
 }
 
-sl_status sl_decode_open(const char *path, int64_t max_pixels, sl_decoder *d) {
-  *d = (sl_decoder){.path = path, .orientation = 1};
-  const struct format *f = NULL;
-  SL_TRY(sl_vips_start());
-  SL_TRY(find_format(path, &f));
-  SL_TRY(load(path, f, 1, &d->image));
+static sl_status read_header(sl_decoder *d, const struct format *f,
+                             int64_t max_pixels) {
+  SL_TRY(load(d->path, f, &d->image));
   d->orientation = vips_image_get_orientation(d->image);
   const int turned = d->orientation >= 5;
   d->h = turned ? d->image->Xsize : d->image->Ysize;
   d->w = turned ? d->image->Ysize : d->image->Xsize;
   d->can_shrink = f->load == vips_jpegload;
   return check_size(d, max_pixels);
+}
+
+sl_status sl_decode_open(const char *path, int64_t max_pixels, sl_decoder *d) {
+  *d = (sl_decoder){.path = path, .orientation = 1};
+  char start[16];
+  ssize_t n = 0;
+  SL_TRY(sl_vips_start());
+  SL_TRY(read_start(path, start, sizeof start, &n));
+  SL_REQUIRE(n > 0, SL_EDATA, "%s: the file is empty", path);
+  const struct format *f = find_format(start, n);
+  SL_REQUIRE(f, SL_EDATA, "%s: not an image (or of a kind we cannot read)",
+             path);
+  return read_header(d, f, max_pixels);
 }
 
 void sl_decode_close(sl_decoder *d) {
@@ -185,19 +190,16 @@ static sl_status pull(VipsImage *m, const char *path, sl_image *out) {
   return failed ? sl_vips_fail(path) : SL_OK;
 }
 
-/* The decoder's image again, smaller: libjpeg decides before the first row. */
-static sl_status reopen_shrunk(sl_decoder *d, int shrink) {
-  g_object_unref(d->image);
-  d->image = NULL;
-  return load(d->path, NULL, shrink, &d->image);
-}
-
 sl_status sl_decode_read(sl_decoder *d, int shrink, sl_image *out) {
+  SL_REQUIRE(d->image, SL_EINVAL, "%s: the file is not open", d->path);
   SL_REQUIRE(shrink == 1 ||
                  (d->can_shrink && (shrink == 2 || shrink == 4 || shrink == 8)),
              SL_EINVAL, "%s: shrink-on-load by %d is not possible", d->path,
              shrink);
-  if (shrink > 1) SL_TRY(reopen_shrunk(d, shrink));
+  if (shrink > 1) {
+    sl_decode_close(d);
+    SL_TRY(load_shrunk(d->path, shrink, &d->image));
+  }
   if (!is_plain(d->image)) SL_TRY(make_plain(d->path, &d->image));
   if (d->orientation == 1) return pull(d->image, d->path, out);
   sl_image lying = {0};

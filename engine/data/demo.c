@@ -114,7 +114,7 @@ static sl_status make_files(job *j) {
   pthread_t ids[MAX_THREADS];
   const int n = sl_cores() < MAX_THREADS ? sl_cores() : MAX_THREADS;
   int started = 1; /* this thread; fewer than n is no error */
-  for (int i = 0; i < n; i++)
+  for (int i = 0; i < MAX_THREADS; i++)
     workers[i] = (worker){.job = j, .first = i == 0};
   while (started < n &&
          pthread_create(&ids[started], NULL, work, &workers[started]) == 0)

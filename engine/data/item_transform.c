@@ -9,7 +9,12 @@ static const sl_transform_info *const all[] = {
 #undef SL_TRANSFORM
 };
 
-enum { COUNT = sizeof all / sizeof *all };
+enum {
+#define SL_TRANSFORM(name) PLACE_##name,
+#include "data/transforms.def"
+#undef SL_TRANSFORM
+  COUNT
+};
 
 const char *const sl_pad_mode_names[] = {"zeros", "border", "reflection", NULL};
 

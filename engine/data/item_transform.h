@@ -63,9 +63,9 @@ typedef enum sl_item_opt_type {
 
 typedef struct sl_item_option {
   const char *name, *help;
+  size_t offset; /* in the options struct */
   sl_item_opt_type type;
-  size_t offset;
-  int required;             /* no default; written first, also without name */
+  int required; /* no default; written first, also without its name */
   double def[2], min, max;  /* ENUM: def[0] is the place in names */
   const char *const *names; /* ENUM: ends with NULL */
 } sl_item_option;
@@ -109,10 +109,11 @@ SL_MUST_USE sl_status sl_item_transform_check(const sl_item_transform *t);
 
 /* Shared by the descriptions. */
 extern const char *const sl_pad_mode_names[];
-#define SL_SIZE_OPTION(type)                                                   \
+#define SL_SIZE_OPTION(opts)                                                   \
   {                                                                            \
-    "size", "height and width of the result", SL_ITEM_OPT_SIZE,                \
-        offsetof(type, size), 1, {0, 0}, 1, 16384, NULL                        \
+    .name = "size", .help = "height and width of the result",                  \
+    .offset = offsetof(opts, size), .type = SL_ITEM_OPT_SIZE, .required = 1,   \
+    .min = 1, .max = 16384                                                     \
   }
 
 #endif
