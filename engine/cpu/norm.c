@@ -11,29 +11,6 @@
 
 enum { BLOCK = 256 };
 
-static size_t aligned(size_t bytes) {
-  return (bytes + 63) & ~(size_t)63;
-}
-
-size_t sl_norm_bytes(int64_t channels) {
-  const size_t c = (size_t)channels;
-  return (SL_NORM_COEFS + 1) * aligned(c * sizeof(float)) +
-         2 * aligned(c * sizeof(double));
-}
-
-void sl_norm_place(void *at, int64_t channels, sl_norm_coefs *k,
-                   sl_norm_sums *s) {
-  const size_t c = (size_t)channels;
-  char *p = at;
-  float **f[] = {&k->scale, &k->shift, &k->mean, &k->rstd,
-                 &k->k0,    &k->k1,    &s->pivot};
-  for (int i = 0; i < SL_NORM_COEFS + 1; i++, p += aligned(c * sizeof(float)))
-    *f[i] = (float *)(void *)p;
-  s->a = (double *)(void *)p;
-  s->b = (double *)(void *)(p + aligned(c * sizeof(double)));
-  s->rows = 0;
-}
-
 void sl_norm_sums_clear(sl_norm_sums *s, int64_t channels) {
   memset(s->a, 0, (size_t)channels * sizeof *s->a);
   memset(s->b, 0, (size_t)channels * sizeof *s->b);
@@ -85,41 +62,36 @@ static void stats_block(const sl_norm_sums *s, const float *y, int64_t rows,
 }
 
 void sl_norm_stats(sl_norm_sums *s, const float *y, int64_t rows, int64_t c) {
-  if (s->rows == 0 && rows > 0)
-    memcpy(s->pivot, y, (size_t)c * sizeof *y);
+  if (s->rows == 0 && rows > 0) memcpy(s->pivot, y, (size_t)c * sizeof *y);
   for (int64_t i = 0; i < rows; i += BLOCK)
     stats_block(s, y + i * c, rows - i < BLOCK ? rows - i : BLOCK, c);
   s->rows += rows;
 }
 
-/* Chan, Golub and LeVeque's pairwise rule, each worker with its own pivot. */
-void sl_norm_merge(const sl_norm_sums *s, int n, int64_t c, double *mean,
-                   double *var) {
-  memset(mean, 0, (size_t)c * sizeof *mean);
-  memset(var, 0, (size_t)c * sizeof *var);
-  double count = 0;
-  for (int w = 0; w < n; w++) {
-    if (s[w].rows == 0) continue;
-    const double rows = (double)s[w].rows, all = count + rows;
-    for (int64_t i = 0; i < c; i++) {
-      const double off = s[w].a[i] / rows;
-      const double m2 = s[w].b[i] - off * s[w].a[i];
-      const double d = (double)s[w].pivot[i] + off - mean[i];
-      mean[i] += d * rows / all;
-      var[i] += (m2 > 0 ? m2 : 0) + d * d * count * rows / all;
+SL_SIMD
+static void add_block(double *to, const float *y, int64_t rows, int64_t c) {
+  for (int64_t i = 0; i < c; i += SL_LANES) {
+    const int n = c - i < SL_LANES ? (int)(c - i) : SL_LANES;
+    sl_v16 v, sum = {0};
+    for (int64_t r = 0; r < rows; r++) {
+      sl_load(&v, y + r * c + i, n);
+      sum += v;
     }
-    count = all;
+    add_up(to + i, &sum, n);
   }
-  for (int64_t i = 0; i < c; i++)
-    var[i] /= count;
+}
+
+void sl_norm_add_rows(double *to, const float *y, int64_t rows, int64_t c) {
+  for (int64_t i = 0; i < rows; i += BLOCK)
+    add_block(to, y + i * c, rows - i < BLOCK ? rows - i : BLOCK, c);
 }
 
 void sl_norm_affine(sl_norm_coefs *k, const float *gamma, const float *beta,
                     int64_t c) {
   for (int64_t i = 0; i < c; i++) {
     k->scale[i] = gamma[i] * k->rstd[i];
-    k->shift[i] = (float)((double)beta[i] -
-                          (double)k->mean[i] * (double)k->scale[i]);
+    k->shift[i] =
+        (float)((double)beta[i] - (double)k->mean[i] * (double)k->scale[i]);
   }
 }
 
@@ -153,13 +125,11 @@ SL_INLINE void apply_rows(float *z, const float *y, const float *residual,
     const int64_t row = r * c;
     int64_t i = 0;
     for (; i + SL_LANES <= c; i += SL_LANES)
-      apply_tile(z + row + i, y + row + i,
-                 residual ? residual + row + i : NULL, scale + i, shift + i,
-                 act, SL_LANES);
+      apply_tile(z + row + i, y + row + i, residual ? residual + row + i : NULL,
+                 scale + i, shift + i, act, SL_LANES);
     if (i < c)
-      apply_tile(z + row + i, y + row + i,
-                 residual ? residual + row + i : NULL, scale + i, shift + i,
-                 act, (int)(c - i));
+      apply_tile(z + row + i, y + row + i, residual ? residual + row + i : NULL,
+                 scale + i, shift + i, act, (int)(c - i));
   }
 }
 
@@ -193,8 +163,8 @@ SL_INLINE void reduce_tile(const sl_norm_sums *s, const rows_in *in,
     sl_load(&y, in->y + o, n);
     sl_load(&g, in->dz + o, n);
     if (act != SL_ACT_NONE)
-      pre_tile(&pre, &y, in->residual ? in->residual + o : NULL,
-               k->scale + at, k->shift + at, n);
+      pre_tile(&pre, &y, in->residual ? in->residual + o : NULL, k->scale + at,
+               k->shift + at, n);
     sl_act_slope(act, &g, &pre);
     s0 += g;
     q0 += g * (y - mean);
@@ -213,9 +183,8 @@ SL_INLINE void reduce_rows(const sl_norm_sums *s, const rows_in *in,
 }
 
 SL_SIMD
-static void reduce_block(const sl_norm_sums *s, const rows_in *in,
-                         int64_t rows, int64_t c, const sl_norm_coefs *k,
-                         sl_act act) {
+static void reduce_block(const sl_norm_sums *s, const rows_in *in, int64_t rows,
+                         int64_t c, const sl_norm_coefs *k, sl_act act) {
 #define CALL(A) reduce_rows(s, in, rows, c, k, A)
   SL_ACT_EACH(act, CALL)
 #undef CALL
@@ -230,27 +199,6 @@ void sl_norm_reduce(sl_norm_sums *s, const float *dz, const float *y,
     reduce_block(s, &in, rows - i < BLOCK ? rows - i : BLOCK, c, k, act);
   }
   s->rows += rows;
-}
-
-static void put(float *to, int64_t i, double v, int add) {
-  if (to) to[i] = add ? (float)((double)to[i] + v) : (float)v;
-}
-
-void sl_norm_finish(sl_norm_coefs *k, const sl_norm_sums *s, int n, int64_t c,
-                    int64_t rows, int training, const sl_norm_dparams *d) {
-  for (int64_t i = 0; i < c; i++) {
-    double sum = 0, dot = 0;
-    for (int w = 0; w < n; w++) {
-      sum += s[w].a[i];
-      dot += s[w].b[i];
-    }
-    const double rstd = (double)k->rstd[i], scale = (double)k->scale[i];
-    const double m = (double)rows;
-    k->k0[i] = training ? (float)(-scale * sum / m) : 0;
-    k->k1[i] = training ? (float)(-scale * rstd * rstd * dot / m) : 0;
-    put(d->dgamma, i, dot * rstd, d->add_gamma);
-    put(d->dbeta, i, sum, d->add_beta);
-  }
 }
 
 SL_INLINE void add_or_set(float *p, sl_v16 *v, int add, int n) {
@@ -283,9 +231,8 @@ SL_INLINE void grad_tile(const sl_norm_dout *d, const rows_in *in, int64_t o,
   if (d->dresidual) add_or_set(d->dresidual + o, &g, d->add_dresidual, n);
 }
 
-SL_INLINE void grad_rows(const sl_norm_dout *d, const rows_in *in,
-                         int64_t rows, int64_t c, const sl_norm_coefs *k,
-                         sl_act act) {
+SL_INLINE void grad_rows(const sl_norm_dout *d, const rows_in *in, int64_t rows,
+                         int64_t c, const sl_norm_coefs *k, sl_act act) {
   for (int64_t r = 0; r < rows; r++) {
     int64_t i = 0;
     for (; i + SL_LANES <= c; i += SL_LANES)

@@ -19,7 +19,6 @@
 typedef struct sl_norm_coefs {
   float *scale, *shift, *mean, *rstd, *k0, *k1;
 } sl_norm_coefs;
-enum { SL_NORM_COEFS = 6 };
 
 /* One worker's share of a reduction over rows. */
 typedef struct sl_norm_sums {
@@ -29,21 +28,14 @@ typedef struct sl_norm_sums {
   int64_t rows;
 } sl_norm_sums;
 
-/* Bytes of one worker's coefs and sums for C channels, and their places. */
-size_t sl_norm_bytes(int64_t channels);
-void sl_norm_place(void *at, int64_t channels, sl_norm_coefs *k,
-                   sl_norm_sums *s);
-
 /* Clears s: to be called before the first rows are added. */
 void sl_norm_sums_clear(sl_norm_sums *s, int64_t channels);
 
 /* Adds rows of y to a worker's statistics. */
 void sl_norm_stats(sl_norm_sums *s, const float *y, int64_t rows, int64_t c);
 
-/* Mean and biased variance from the sums of n workers, in order. var_unbiased
- * may be NULL. */
-void sl_norm_merge(const sl_norm_sums *s, int n, int64_t c, double *mean,
-                   double *var);
+/* Adds each channel's sum over the rows to `to`: a bias's gradient. */
+void sl_norm_add_rows(double *to, const float *y, int64_t rows, int64_t c);
 
 /* scale and shift from gamma, beta, and k's mean and rstd. */
 void sl_norm_affine(sl_norm_coefs *k, const float *gamma, const float *beta,
@@ -58,16 +50,6 @@ void sl_norm_apply(float *z, const float *y, const float *residual,
 void sl_norm_reduce(sl_norm_sums *s, const float *dz, const float *y,
                     const float *residual, int64_t rows, int64_t c,
                     const sl_norm_coefs *k, sl_act act);
-
-/* k0 and k1, and the gradients of gamma and beta, from the sums of n
- * workers; rows: all of the batch's. dgamma and dbeta may be NULL; they are
- * added to where the flags say so. */
-typedef struct sl_norm_dparams {
-  float *dgamma, *dbeta;
-  int add_gamma, add_beta;
-} sl_norm_dparams;
-void sl_norm_finish(sl_norm_coefs *k, const sl_norm_sums *s, int n, int64_t c,
-                    int64_t rows, int training, const sl_norm_dparams *d);
 
 /* dy and the residual's gradient of a chunk; either may be NULL. */
 typedef struct sl_norm_dout {

@@ -22,8 +22,7 @@
 /* The choice runs before a sanitizer is ready, so not together with one. */
 #if defined(__x86_64__) && !defined(SL_SANITIZED) && !defined(__AVX512F__)
 #define SL_SIMD                                                                \
-  __attribute__((                                                              \
-      target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define SL_SIMD
 #endif
