@@ -167,8 +167,8 @@ START_TEST(values_and_gradients) {
   sl_tensor *in[INPUTS], *before[2];
   make(s, in);
   for (int i = 0; i < 2; i++)
-    ck_assert_int_eq(
-        sl_tensor_copy(&before[i], in[MEAN + i], &sl_cpu, SL_F32), SL_OK);
+    ck_assert_int_eq(sl_tensor_copy(&before[i], in[MEAN + i], &sl_cpu, SL_F32),
+                     SL_OK);
   const int leaves[] = {X, GAMMA, BETA, RESIDUAL};
   for (int i = 0; i < 4; i++)
     if (in[leaves[i]])
@@ -176,7 +176,7 @@ START_TEST(values_and_gradients) {
   sl_tensor *y = t_run_in(SL_OP_batch_norm, &opts, in, INPUTS);
   sl_tensor *dy = random_like(s, 7, -1, 1);
   ck_assert_msg(sl_backward(y, dy) == SL_OK, "%s", sl_error());
-  sl_tensor *old[INPUTS] = {in[X],     in[GAMMA],  in[BETA],
+  sl_tensor *old[INPUTS] = {in[X],     in[GAMMA], in[BETA],
                             before[0], before[1], in[RESIDUAL]};
   const int64_t c = s->shape[s->rank - 1];
   for (int64_t i = 0; i < c; i++) {

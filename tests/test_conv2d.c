@@ -202,8 +202,7 @@ START_TEST(some_gradients) {
   const shape *s = &shapes[6];
   tensors t = make(s);
   answer a;
-  naive(s, sl_f32(t.in[0]), sl_f32(t.in[1]), sl_f32(t.in[2]), sl_f32(t.dy),
-        &a);
+  naive(s, sl_f32(t.in[0]), sl_f32(t.in[1]), sl_f32(t.in[2]), sl_f32(t.dy), &a);
   for (int i = 0; i < 3; i++)
     ck_assert_int_eq(sl_require_grad(t.in[i], i == _i), SL_OK);
   sl_tensor_release(there_and_back(s, &t));
@@ -247,8 +246,8 @@ START_TEST(lazy_input) {
     sl_grad_clear(w);
     out[i] = t_run(SL_OP_conv2d, &opts, 2, x[i], w);
     ck_assert_int_eq(sl_backward(out[i], dy), SL_OK);
-    ck_assert_int_eq(
-        sl_tensor_copy(&dw[i], sl_grad(w), &sl_cpu, SL_F32), SL_OK);
+    ck_assert_int_eq(sl_tensor_copy(&dw[i], sl_grad(w), &sl_cpu, SL_F32),
+                     SL_OK);
   }
   ck_assert(x[0]->lazy != NULL);
   t_equal_tensors(out[0], out[1], 0);
@@ -266,7 +265,8 @@ END_TEST
 
 START_TEST(errors) {
   sl_tensor *x = t_zeros(SL_F32, 4, 2, 4, 4, 6);
-  sl_tensor *flat = t_zeros(SL_F32, 2, 4, 6), *u8 = t_zeros(SL_U8, 4, 1, 1, 1, 1);
+  sl_tensor *flat = t_zeros(SL_F32, 2, 4, 6),
+            *u8 = t_zeros(SL_U8, 4, 1, 1, 1, 1);
   sl_tensor *w = t_zeros(SL_F32, 4, 8, 3, 3, 6);
   sl_tensor *w3 = t_zeros(SL_F32, 4, 8, 3, 3, 3);
   sl_tensor *big = t_zeros(SL_F32, 4, 8, 7, 3, 6), *b = t_zeros(SL_F32, 1, 7);
@@ -284,8 +284,8 @@ START_TEST(errors) {
   t_fails("groups = 4 does not divide both 6 input and 8 output channels",
           SL_OP_conv2d, &o, 2, x, w);
   o.groups = 2;
-  t_fails("x has 3 channels per group but weight is for 6", SL_OP_conv2d, &o,
-          2, x, w);
+  t_fails("x has 3 channels per group but weight is for 6", SL_OP_conv2d, &o, 2,
+          x, w);
   o = (sl_conv2d_opts){{3, {1, 1, 1}}, {1, {1}}, {1, {1}}, 1};
   t_fails("'stride' is one number or {height, width}", SL_OP_conv2d, &o, 2, x,
           w);

@@ -34,9 +34,12 @@ static const setup setups[] = {
 enum { SETUPS = sizeof setups / sizeof *setups };
 
 static sl_conv_bn_act_opts opts_of(const setup *s) {
-  return (sl_conv_bn_act_opts){{1, {s->stride}}, {1, {s->kernel / 2}},
-                               s->groups,        1e-5,
-                               0.1,              s->training,
+  return (sl_conv_bn_act_opts){{1, {s->stride}},
+                               {1, {s->kernel / 2}},
+                               s->groups,
+                               1e-5,
+                               0.1,
+                               s->training,
                                s->act};
 }
 
@@ -56,8 +59,8 @@ static sl_tensor *leaf(sl_tensor *t) {
 
 static void make(const setup *s, sl_tensor **in) {
   in[SL_CBA_X] = leaf(t_random(1, -1, 1, 4, s->n, s->h, s->w, s->c));
-  in[SL_CBA_WEIGHT] = leaf(t_random(2, -1, 1, 4, s->o, s->kernel, s->kernel,
-                                    s->c / s->groups));
+  in[SL_CBA_WEIGHT] =
+      leaf(t_random(2, -1, 1, 4, s->o, s->kernel, s->kernel, s->c / s->groups));
   in[SL_CBA_GAMMA] = leaf(t_random(3, 0.5f, 1.5f, 1, s->o));
   in[SL_CBA_BETA] = leaf(t_random(4, -1, 1, 1, s->o));
   in[SL_CBA_MEAN] = t_random(5, -1, 1, 1, s->o);
@@ -77,8 +80,7 @@ static sl_tensor *composed(const setup *s, sl_tensor *const *in) {
   const sl_conv2d_opts conv = {
       {1, {s->stride}}, {1, {s->kernel / 2}}, {1, {1}}, s->groups};
   const sl_norm_opts norm = {1e-5, 0.1, s->training, s->act};
-  sl_tensor *y =
-      t_run(SL_OP_conv2d, &conv, 2, in[SL_CBA_X], in[SL_CBA_WEIGHT]);
+  sl_tensor *y = t_run(SL_OP_conv2d, &conv, 2, in[SL_CBA_X], in[SL_CBA_WEIGHT]);
   sl_tensor *z =
       t_run(SL_OP_batch_norm, &norm, 6, y, in[SL_CBA_GAMMA], in[SL_CBA_BETA],
             in[SL_CBA_MEAN], in[SL_CBA_VAR], in[SL_CBA_RESIDUAL]);
@@ -104,10 +106,10 @@ static void near(sl_tensor *a, sl_tensor *b, double tol, const char *what) {
   for (int64_t i = 0; i < sl_tensor_count(b); i++)
     top = fmax(top, fabs((double)sl_f32(b)[i]));
   for (int64_t i = 0; i < sl_tensor_count(b); i++)
-    ck_assert_msg(
-        fabs((double)sl_f32(a)[i] - (double)sl_f32(b)[i]) <= tol * (top + 1e-3),
-        "%s %lld of %s: %.8g, want %.8g", what, (long long)i, sl_shape_text(a),
-        (double)sl_f32(a)[i], (double)sl_f32(b)[i]);
+    ck_assert_msg(fabs((double)sl_f32(a)[i] - (double)sl_f32(b)[i]) <=
+                      tol * (top + 1e-3),
+                  "%s %lld of %s: %.8g, want %.8g", what, (long long)i,
+                  sl_shape_text(a), (double)sl_f32(a)[i], (double)sl_f32(b)[i]);
 }
 
 static const char *const names[] = {"dx",   "dweight", "dgamma",   "dbeta",
@@ -346,8 +348,8 @@ START_TEST(errors) {
   sl_conv_bn_act_opts eval = o;
   eval.training = 0;
   t_fails("residual is f32 (1, 1, 1, 4) but the result f32 (1, 1, 1, 6)",
-          SL_OP_conv_bn_act, &eval, 7, in[0], in[1], in[2], in[3], in[4],
-          in[5], in[0]);
+          SL_OP_conv_bn_act, &eval, 7, in[0], in[1], in[2], in[3], in[4], in[5],
+          in[0]);
   sl_tensor *wide = t_random(1, 0, 1, 4, 1, 1, 1, 6);
   t_fails("x has 6 channels but weight is for 4", SL_OP_conv_bn_act, &eval, 6,
           wide, in[1], in[2], in[3], in[4], in[5]);
