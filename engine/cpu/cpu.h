@@ -1,0 +1,35 @@
+/* cpu.h -- the kernels of the CPU backend: one pair for each op of ops.def.
+ *
+ * A kernel reads c->in, writes c->out (forward) or c->din (backward: adds
+ * where c->add[i] is set, overwrites where not; when one tensor is given
+ * twice its second place adds, so finish input 0 before 1 element by element).
+ * Work is split with sl_parallel and sl_share: same bits every run. */
+#ifndef SL_CPU_CPU_H
+#define SL_CPU_CPU_H
+
+#include "ops/op.h"
+
+#define SL_OP(name)        sl_kernel sl_cpu_##name, sl_cpu_##name##_grad;
+#define SL_OP_NOGRAD(name) sl_kernel sl_cpu_##name;
+#define SL_OP_VIEW(name)
+#include "ops/ops.def"
+
+/* The backend's memory: cpu_alloc.c. */
+void *sl_cpu_alloc(size_t bytes);
+void sl_cpu_free(void *p, size_t bytes);
+void sl_cpu_trim(void);
+int64_t sl_cpu_used(void);
+int64_t sl_cpu_peak(int reset);
+
+sl_status sl_cpu_copy(sl_tensor *dst, const sl_tensor *src, int add);
+sl_status sl_cpu_materialise(sl_tensor *out, const sl_lazy *lazy);
+
+/* Below this many elements a loop is not worth waking other workers. */
+enum { SL_CPU_GRAIN = 1 << 14 };
+
+/* Runs f over 0..n-1 in ranges, on all workers when n is large; every worker
+ * gets one range, a multiple of 16 long. */
+typedef void sl_range_work(void *context, int64_t begin, int64_t end);
+void sl_cpu_ranges(int64_t n, sl_range_work *f, void *context);
+
+#endif
