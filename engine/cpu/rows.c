@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "cpu/cpu.h"
 
 /* --- runs ----------------------------------------------------------------- */
 
@@ -11,7 +12,8 @@ const float *sl_row_get(const sl_tensor *t, int64_t i, int64_t n,
                         float *buffer) {
   if (t->dtype == SL_F32) return sl_f32(t) + i;
   const sl_bf16 *p = sl_b16(t) + i;
-  for (int64_t j = 0; j < n; j++) buffer[j] = sl_bf16_to_f32(p[j]);
+  for (int64_t j = 0; j < n; j++)
+    buffer[j] = sl_bf16_to_f32(p[j]);
   return buffer;
 }
 
@@ -24,7 +26,8 @@ static void put_bf16(sl_bf16 *p, int64_t n, const float *v, int add) {
     for (int64_t j = 0; j < n; j++)
       p[j] = sl_bf16_from_f32(sl_bf16_to_f32(p[j]) + v[j]);
   else
-    for (int64_t j = 0; j < n; j++) p[j] = sl_bf16_from_f32(v[j]);
+    for (int64_t j = 0; j < n; j++)
+      p[j] = sl_bf16_from_f32(v[j]);
 }
 
 void sl_row_put(const sl_tensor *t, int64_t i, int64_t n, const float *v,
@@ -35,7 +38,8 @@ void sl_row_put(const sl_tensor *t, int64_t i, int64_t n, const float *v,
   }
   float *p = sl_f32(t) + i;
   if (add)
-    for (int64_t j = 0; j < n; j++) p[j] += v[j];
+    for (int64_t j = 0; j < n; j++)
+      p[j] += v[j];
   else if (p != v)
     memcpy(p, v, (size_t)n * sizeof *p);
 }
@@ -44,10 +48,12 @@ void sl_row_gather(const sl_tensor *t, int64_t i, int64_t stride, int64_t n,
                    float *v) {
   if (t->dtype == SL_F32) {
     const float *p = sl_f32(t) + i;
-    for (int64_t j = 0; j < n; j++) v[j] = p[j * stride];
+    for (int64_t j = 0; j < n; j++)
+      v[j] = p[j * stride];
   } else {
     const sl_bf16 *p = sl_b16(t) + i;
-    for (int64_t j = 0; j < n; j++) v[j] = sl_bf16_to_f32(p[j * stride]);
+    for (int64_t j = 0; j < n; j++)
+      v[j] = sl_bf16_to_f32(p[j * stride]);
   }
 }
 
@@ -99,18 +105,17 @@ void sl_floats_close(sl_floats *f) {
 
 /* --- work ----------------------------------------------------------------- */
 
-enum { WORTH_WAKING = 1 << 14 }; /* elements */
-
 float *sl_scratch(int64_t n) {
   const size_t bytes = (size_t)(n ? n : 1) * sizeof(float);
   float *p = sl_alloc_data((size_t)sl_pool_size() * bytes);
-  if (!p) (void)sl_fail(SL_ENOMEM, "no memory for %d x %zu bytes of scratch",
-                        sl_pool_size(), bytes);
+  if (!p)
+    (void)sl_fail(SL_ENOMEM, "no memory for %d x %zu bytes of scratch",
+                  sl_pool_size(), bytes);
   return p;
 }
 
 void sl_parallel_if(int64_t elements, sl_work *f, void *context) {
-  if (elements < WORTH_WAKING)
+  if (elements < 2 * SL_CPU_GRAIN)
     f(context, 0, 1);
   else
     sl_parallel(f, context);

@@ -15,7 +15,8 @@ typedef void row_function(float *v, const float *y, int64_t n);
 
 static float largest(const float *v, int64_t n) {
   float top = v[0];
-  for (int64_t j = 1; j < n; j++) top = v[j] > top ? v[j] : top;
+  for (int64_t j = 1; j < n; j++)
+    top = v[j] > top ? v[j] : top;
   return top;
 }
 
@@ -28,30 +29,37 @@ static void softmax(float *v, const float *y, int64_t n) {
     sum += (double)v[j];
   }
   const float scale = (float)(1 / sum);
-  for (int64_t j = 0; j < n; j++) v[j] *= scale;
+  for (int64_t j = 0; j < n; j++)
+    v[j] *= scale;
 }
 
 static void softmax_grad(float *v, const float *y, int64_t n) {
   double sum = 0;
-  for (int64_t j = 0; j < n; j++) sum += (double)v[j] * (double)y[j];
+  for (int64_t j = 0; j < n; j++)
+    sum += (double)v[j] * (double)y[j];
   const float mean = (float)sum;
-  for (int64_t j = 0; j < n; j++) v[j] = y[j] * (v[j] - mean);
+  for (int64_t j = 0; j < n; j++)
+    v[j] = y[j] * (v[j] - mean);
 }
 
 static void log_softmax(float *v, const float *y, int64_t n) {
   (void)y;
   const float top = largest(v, n);
   double sum = 0;
-  for (int64_t j = 0; j < n; j++) sum += (double)expf(v[j] - top);
+  for (int64_t j = 0; j < n; j++)
+    sum += (double)expf(v[j] - top);
   const float log_sum = (float)log(sum);
-  for (int64_t j = 0; j < n; j++) v[j] = v[j] - top - log_sum;
+  for (int64_t j = 0; j < n; j++)
+    v[j] = v[j] - top - log_sum;
 }
 
 static void log_softmax_grad(float *v, const float *y, int64_t n) {
   double sum = 0;
-  for (int64_t j = 0; j < n; j++) sum += (double)v[j];
+  for (int64_t j = 0; j < n; j++)
+    sum += (double)v[j];
   const float total = (float)sum;
-  for (int64_t j = 0; j < n; j++) v[j] -= expf(y[j]) * total;
+  for (int64_t j = 0; j < n; j++)
+    v[j] -= expf(y[j]) * total;
 }
 
 typedef struct job {
@@ -84,7 +92,8 @@ static sl_status run(const sl_call *c, job j) {
   j.n = x->shape[dim];
   j.rows = count / j.n;
   j.inner = 1;
-  for (int64_t d = dim + 1; d < x->rank; d++) j.inner *= x->shape[d];
+  for (int64_t d = dim + 1; d < x->rank; d++)
+    j.inner *= x->shape[d];
   j.scratch = sl_scratch(2 * j.n);
   if (!j.scratch) return SL_ENOMEM;
   sl_parallel_if(count, work, &j);
