@@ -7,12 +7,12 @@
 #include "cpu/gemm.h"
 
 #include <inttypes.h>
-#include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "base/threads.h"
+#include "cpu/dnnl.h"
 
 typedef struct job {
   int trans_a, trans_b;
@@ -39,7 +39,7 @@ static void work(void *context, int worker, int n_workers) {
   enum { GRAIN = 16 }; /* a cache line of C */
   job *g = context;
   int64_t begin, end;
-  omp_set_num_threads(1); /* of this worker: it is one of ours already */
+  const int was = sl_dnnl_enter();
   if (g->m >= g->n) {
     sl_share(g->m, GRAIN, worker, n_workers, &begin, &end);
     if (begin < end) part(g, begin, 0, end - begin, g->n);
@@ -47,6 +47,7 @@ static void work(void *context, int worker, int n_workers) {
     sl_share(g->n, GRAIN, worker, n_workers, &begin, &end);
     if (begin < end) part(g, 0, begin, g->m, end - begin);
   }
+  sl_dnnl_leave(was);
 }
 
 /* The sum of no products. */

@@ -61,7 +61,7 @@ const sl_op sl_op_cross_entropy = {
             "each item (mixup). Class weights enter only the term that is "
             "not smoothed, as in fastai.",
     .example = "return sota.cross_entropy(sota.zeros(1, 3), "
-               "sota.tensor({2}, 'i32'), {label_smoothing = 0.1})",
+               "sota.tensor({2}, {dtype = 'i32'}), {label_smoothing = 0.1})",
     .n_in = 2,
     .n_optional = 1,
     .grad_in = 1,
