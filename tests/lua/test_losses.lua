@@ -68,6 +68,16 @@ check("bce_with_logits", function(x, reduction)
                               {reduction = reduction})
 end)
 
+do -- focal loss is written over the unreduced loss
+  local want, x = golden.focal_gamma2, leaf(logits)
+  local ce = sota.cross_entropy(x, labels, {reduction = "none"})
+  local miss = 1 - sota.exp(-ce)
+  local focal = miss * miss * ce
+  close("focal", focal, want.none, 2e-6)
+  focal:backward(sota.full({4}, 0.25)) -- of the mean
+  close("focal gradient", x:grad(), want.grad_mean, 2e-6)
+end
+
 local soft = golden.soft_targets_ce
 close("soft targets", sota.cross_entropy(z, sota.tensor(soft.targets)),
       soft.mean, 2e-6)
