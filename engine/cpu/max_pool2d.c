@@ -20,8 +20,8 @@ typedef struct job {
   float *scratch; /* 3 C for each worker */
 } job;
 
-/* The first value that is not yet beaten stays; NaN beats all and is then
- * never beaten, since comparing with it is false. */
+/* Of equal values the first stays. NaN beats all, and is beaten by NaN only,
+ * since comparing with it is false. */
 static void keep_larger(float *restrict best, int32_t *restrict place,
                         const float *restrict v, int32_t here, int64_t n) {
   for (int64_t i = 0; i < n; i++) {

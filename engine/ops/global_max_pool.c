@@ -1,8 +1,8 @@
 /* global_max_pool.c -- description of global_max_pool.
  *
  *   y[n][c] = max of x[n][h][w][c] over h and w
- * The gradient goes to the first pixel that has the largest value; NaN counts
- * as the largest. */
+ * The gradient goes to the first pixel that has the largest value, or to the
+ * last NaN: as max_pool2d of a window that large. */
 #include "ops/pool.h"
 
 /* Saved: that pixel, h * W + w. */

@@ -2,7 +2,8 @@
  *
  *   y[n][oh][ow][c] = max of x[n][ih][iw][c] over the window of (oh, ow)
  * The gradient goes to the first pixel of the window, row by row, that has the
- * largest value; NaN counts as the largest. Both are as in PyTorch. */
+ * largest value. A window with a NaN gives NaN, and the gradient goes to its
+ * last one. All that is as in PyTorch. */
 #include <math.h>
 
 #include "ops/pool.h"
