@@ -46,7 +46,7 @@ static void pool_at(const window_case *c, const sl_tensor *x, int64_t n, int oh,
                     int ow, int64_t i, double *most, double *mean) {
   double sum = 0;
   int count = 0;
-  *most = -INFINITY;
+  *most = -HUGE_VAL;
   for (int h = oh * c->sh - c->ph; h < oh * c->sh - c->ph + c->kh; h++)
     for (int w = ow * c->sw - c->pw; w < ow * c->sw - c->pw + c->kw; w++) {
       const int inside = h >= 0 && h < c->h && w >= 0 && w < c->w;
@@ -172,7 +172,7 @@ START_TEST(global) {
   ck_assert(most->rank == 2 && most->shape[0] == 2 && most->shape[1] == 5);
   ck_assert(sl_tensor_same_shape(mean, most));
   for (int i = 0; i < 10; i++) {
-    double sum = 0, largest = -INFINITY;
+    double sum = 0, largest = -HUGE_VAL;
     for (int p = 0; p < 12; p++) {
       const double v = (double)sl_f32(x)[(i / 5 * 12 + p) * 5 + i % 5];
       sum += v;
