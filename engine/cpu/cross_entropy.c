@@ -10,7 +10,7 @@
 
 #include "base/alloc.h"
 #include "cpu/cpu.h"
-#include "cpu/rows.h"
+#include "cpu/floats.h"
 
 typedef struct job {
   const sl_call *c;

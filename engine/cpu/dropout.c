@@ -4,7 +4,7 @@
 
 #include "base/rng.h"
 #include "cpu/cpu.h"
-#include "cpu/rows.h"
+#include "cpu/floats.h"
 
 enum { BLOCK = 1024 }; /* elements at a time */
 

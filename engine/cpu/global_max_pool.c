@@ -2,7 +2,7 @@
  * worker's, so that scattering the gradient needs no care. */
 #include "base/alloc.h"
 #include "cpu/cpu.h"
-#include "cpu/rows.h"
+#include "cpu/floats.h"
 
 typedef struct job {
   const sl_call *c;

@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "cpu/cpu.h"
 #include "cpu/gemm.h"
-#include "cpu/rows.h"
+#include "cpu/floats.h"
 
 typedef struct sizes {
   int64_t rows, in, out;

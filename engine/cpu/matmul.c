@@ -11,7 +11,7 @@
 #include "base/threads.h"
 #include "cpu/cpu.h"
 #include "cpu/gemm.h"
-#include "cpu/rows.h"
+#include "cpu/floats.h"
 
 typedef struct job job;
 typedef sl_status product(const job *j, int64_t a, int64_t b, int64_t y,

@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 #include "cpu/cpu.h"
-#include "cpu/rows.h"
+#include "cpu/floats.h"
 #include "ops/pool.h"
 
 typedef struct job {

@@ -8,7 +8,7 @@
 
 #include "base/alloc.h"
 #include "cpu/cpu.h"
-#include "cpu/rows.h"
+#include "cpu/floats.h"
 
 /* Works in place on v; y is the result of forward, for gradients. */
 typedef void row_function(float *v, const float *y, int64_t n);

@@ -1,9 +1,9 @@
-/* rows.h -- elements as floats, whatever float type a tensor has.
+/* floats.h -- elements as floats, whatever float type a tensor has.
  *
  * Kernels compute in f32. These helpers let them read and write f32 tensors in
  * place and bf16 tensors through a buffer, by the same lines of code. */
-#ifndef SL_CPU_ROWS_H
-#define SL_CPU_ROWS_H
+#ifndef SL_CPU_FLOATS_H
+#define SL_CPU_FLOATS_H
 
 #include "base/threads.h"
 #include "tensor/tensor.h"

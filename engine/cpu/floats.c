@@ -1,5 +1,5 @@
-/* rows.c -- see rows.h. */
-#include "cpu/rows.h"
+/* floats.c -- see floats.h. */
+#include "cpu/floats.h"
 
 #include <string.h>
 
