@@ -5,7 +5,8 @@
 
 #include "support.h"
 
-/* --- options by name -------------------------------------------------------- */
+/* --- options by name --------------------------------------------------------
+ */
 
 static const sl_option *find(const t_inputs *c, const char *name) {
   const sl_option *o = sl_op_get(c->id)->options;
@@ -71,7 +72,8 @@ static void add(t_inputs *c, sl_tensor *t) {
   c->in[c->n_in++] = t;
 }
 
-/* --- element-wise ----------------------------------------------------------- */
+/* --- element-wise -----------------------------------------------------------
+ */
 
 /* In (0.2, 0.8) all functions are defined, and smooth. */
 static void unary(t_inputs *c) {
@@ -95,7 +97,8 @@ static void clamp(t_inputs *c) {
   t_set_number(c, "max", 1);
 }
 
-/* --- shapes ------------------------------------------------------------------ */
+/* --- shapes ------------------------------------------------------------------
+ */
 
 static void reshape(t_inputs *c) {
   add(c, t_random(1, -1, 1, 2, 2, 3));
@@ -140,7 +143,8 @@ static void flip(t_inputs *c) {
   t_set_list(c, "dims", LIST(0, -1));
 }
 
-/* --- reductions, order, picking ---------------------------------------------- */
+/* --- reductions, order, picking ----------------------------------------------
+ */
 
 static void reduce_all(t_inputs *c) {
   add(c, t_random(1, 0.5f, 2, 2, 2, 3));
