@@ -3,18 +3,24 @@
 
 #include <stdatomic.h>
 
-_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "used in signal handlers");
-
-static atomic_int requests;
+static atomic_int requests, deferrals;
 
 void sl_interrupt_request(void) {
-  atomic_fetch_add_explicit(&requests, 1, memory_order_relaxed);
+  atomic_fetch_add(&requests, 1);
 }
 
 void sl_interrupt_clear(void) {
-  atomic_store_explicit(&requests, 0, memory_order_relaxed);
+  atomic_store(&requests, 0);
 }
 
 int sl_interrupt_pending(void) {
-  return atomic_load_explicit(&requests, memory_order_relaxed);
+  return atomic_load(&requests);
+}
+
+void sl_interrupt_defer(int on) {
+  atomic_fetch_add(&deferrals, on ? 1 : -1);
+}
+
+int sl_interrupt_deferred(void) {
+  return atomic_load(&deferrals) > 0;
 }

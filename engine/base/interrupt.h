@@ -11,4 +11,9 @@ void sl_interrupt_request(void);
 void sl_interrupt_clear(void);
 int sl_interrupt_pending(void); /* how many requests since the last clear */
 
+/* While deferred (the count is above 0) the first request only sets the flag:
+ * who deferred promises to look at it soon, and ends its batch first. */
+void sl_interrupt_defer(int on); /* 1 or 0, nests */
+int sl_interrupt_deferred(void);
+
 #endif
