@@ -19,7 +19,8 @@ void slua_pushtensor(lua_State *L, sl_tensor *t) {
   box->t = sl_tensor_retain(t);
 }
 
-/* --- options --------------------------------------------------------------- */
+/* --- options ---------------------------------------------------------------
+ */
 
 /* The options that are no hyperparameters. */
 static const struct {
@@ -49,7 +50,8 @@ static int unknown_option(lua_State *L, const sl_optim_kind *kind,
   int n = 0;
   for (int h = 0; h < SL_HYPER_COUNT; h++)
     if (kind->hypers >> h & 1) names[n++] = sl_hyper_name((sl_hyper)h);
-  for (int i = 0; i < N_FLAGS; i++) names[n++] = flags[i].name;
+  for (int i = 0; i < N_FLAGS; i++)
+    names[n++] = flags[i].name;
   names[n++] = "k";
   names[n++] = "alpha";
   names[n] = NULL;
@@ -90,7 +92,8 @@ static void read_option(lua_State *L, const sl_optim_kind *kind,
   }
 }
 
-/* --- making ---------------------------------------------------------------- */
+/* --- making ----------------------------------------------------------------
+ */
 
 /* Parameter i, from the table on top: {name, tensor, group, do_wd}. The name
  * stays alive in that table. */
@@ -167,7 +170,8 @@ static int kinds(lua_State *L) { /* list of {name, help, defaults} */
   return 1;
 }
 
-/* --- hyperparameters ------------------------------------------------------- */
+/* --- hyperparameters -------------------------------------------------------
+ */
 
 static sl_hyper check_hyper(lua_State *L, int arg) {
   const char *name = luaL_checkstring(L, arg);
@@ -222,7 +226,8 @@ static int kind(lua_State *L) {
   return 1;
 }
 
-/* --- steps ----------------------------------------------------------------- */
+/* --- steps -----------------------------------------------------------------
+ */
 
 static int step(lua_State *L) {
   slua_check(L, sl_optim_step(slua_checkoptim(L, 1)), "optim");
@@ -248,14 +253,15 @@ static int grad_norm(lua_State *L) {
 
 static int clip(lua_State *L) { /* opt:clip(max_norm) -> norm before */
   double norm = 0;
-  slua_check(L,
-             sl_optim_clip(slua_checkoptim(L, 1), luaL_checknumber(L, 2), &norm),
-             "optim");
+  slua_raise(
+      L, sl_optim_clip(slua_checkoptim(L, 1), luaL_checknumber(L, 2), &norm),
+      "optim");
   lua_pushnumber(L, norm);
   return 1;
 }
 
-/* --- state ----------------------------------------------------------------- */
+/* --- state -----------------------------------------------------------------
+ */
 
 static void push_hypers(lua_State *L, const sl_optim *o) {
   lua_createtable(L, sl_optim_groups(o), 0);
@@ -297,7 +303,8 @@ static int state(lua_State *L) {
   lua_newtable(L); /* 2 */
   lua_newtable(L); /* 3: tensors */
   lua_newtable(L); /* 4: steps */
-  for (int i = 0; i < sl_optim_params(o); i++) push_state(L, o, i, 3, 4);
+  for (int i = 0; i < sl_optim_params(o); i++)
+    push_state(L, o, i, 3, 4);
   lua_setfield(L, 2, "steps");
   lua_setfield(L, 2, "tensors");
   push_hypers(L, o);
@@ -356,7 +363,8 @@ static int load_state(lua_State *L) {
   lua_getfield(L, 2, "count");
   sl_optim_clear_state(o);
   sl_optim_count_set(o, luaL_optinteger(L, 7, 0));
-  for (int i = 0; i < sl_optim_params(o); i++) load_param(L, o, i, 4, 5);
+  for (int i = 0; i < sl_optim_params(o); i++)
+    load_param(L, o, i, 4, 5);
   load_hypers(L, o, 6);
   return 0;
 }

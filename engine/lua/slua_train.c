@@ -6,7 +6,8 @@
 #include "lua/slua_train.h"
 #include "train/metrics.h"
 
-/* --- schedules ------------------------------------------------------------- */
+/* --- schedules -------------------------------------------------------------
+ */
 
 sl_schedule *slua_checkschedule(lua_State *L, int arg) {
   return luaL_checkudata(L, arg, SLUA_SCHEDULE);
@@ -22,7 +23,8 @@ static sl_schedule *new_schedule(lua_State *L) {
 /* The segment in the table on top: {curve, from, to [, power]}. */
 static sl_segment read_segment(lua_State *L) {
   luaL_checktype(L, -1, LUA_TTABLE);
-  for (int i = 1; i <= 4; i++) lua_geti(L, -i, i);
+  for (int i = 1; i <= 4; i++)
+    lua_geti(L, -i, i);
   const char *name = lua_tostring(L, -4);
   const int curve = name ? sl_curve_find(name) : -1;
   if (curve < 0)
@@ -60,9 +62,9 @@ static int combine(lua_State *L) {
 static int combined_cos(lua_State *L) { /* (pct, start, middle, end) */
   const double pct = luaL_checknumber(L, 1), start = luaL_checknumber(L, 2);
   const double middle = luaL_checknumber(L, 3), end = luaL_checknumber(L, 4);
-  slua_check(
-      L, sl_schedule_combined_cos(new_schedule(L), pct, start, middle, end),
-      "schedule");
+  slua_check(L,
+             sl_schedule_combined_cos(new_schedule(L), pct, start, middle, end),
+             "schedule");
   return 1;
 }
 
@@ -95,7 +97,8 @@ static int even_mults(lua_State *L) { /* (start, stop, n) -> list */
   return 1;
 }
 
-/* --- metrics --------------------------------------------------------------- */
+/* --- metrics ---------------------------------------------------------------
+ */
 
 /* The share as a tensor of no dimensions, so that :item() works on it. */
 static int push_share(lua_State *L, int64_t hits, int64_t n, int invert) {
@@ -158,7 +161,8 @@ static int accuracy_multi(lua_State *L) {
   return push_share(L, hits, n, 0);
 }
 
-/* --- progress -------------------------------------------------------------- */
+/* --- progress --------------------------------------------------------------
+ */
 
 #define PROGRESS "sota.progress"
 
@@ -193,7 +197,8 @@ static int format_time(lua_State *L) { /* seconds -> "mm:ss", "h:mm:ss" */
   return 1;
 }
 
-/* --- opening --------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------
+ */
 
 static const luaL_Reg schedules[] = {{"combine", combine},
                                      {"combined_cos", combined_cos},

@@ -15,10 +15,16 @@ sl_schedule *slua_checkschedule(lua_State *L, int arg);
  * must hold. */
 void slua_pushtensor(lua_State *L, sl_tensor *t);
 
+/* Raises this thread's message as an error object {code = ...} whose string it
+ * is: the process's exit code for SL_EINTERRUPT and SL_EDIVERGED (main.c). For
+ * any other status, as slua_check does. */
+void slua_raise(lua_State *L, sl_status status, const char *what);
+
 /* A number, or the value of a tensor of one element; raises otherwise. */
 double slua_tovalue(lua_State *L, int arg, const char *what);
 
-/* --- one run of core.fit: slua_loop.c, slua_hooks.c, slua_events.c --------- */
+/* --- one run of core.fit: slua_loop.c, slua_hooks.c, slua_events.c ---------
+ */
 
 /* A userdata. What is Lua's lies in its user values. */
 enum {
@@ -40,12 +46,12 @@ typedef struct slua_run {
   sl_history history;
   sl_scheduled *scheduled; /* owned */
   int listeners[SL_EVENT_COUNT][2];
-  int n_rows;       /* of the recorder, that learner.recorder.values has */
-  int n_stateful;   /* metrics with a reset, accumulate and value */
-  int scope;        /* mark of the open step */
-  sl_tensor *loss;  /* of the batch; owned */
-  int loss_known;   /* learner.loss has it */
-  int old_tape;     /* recording before the fit */
+  int n_rows;      /* of the recorder, that learner.recorder.values has */
+  int n_stateful;  /* metrics with a reset, accumulate and value */
+  int scope;       /* mark of the open step */
+  sl_tensor *loss; /* of the batch; owned */
+  int loss_known;  /* learner.loss has it */
+  int old_tape;    /* recording before the fit */
   /* arguments and results of hooks on their way through lua_pcall */
   struct {
     sl_event event;

@@ -218,9 +218,21 @@ static void start(sl_loop *l) {
   l->status = SL_OK;
 }
 
-sl_status sl_loop_fit(sl_loop *l) {
+/* A first Ctrl-C waits for the batch to end. */
+static sl_status run(sl_loop *l, sl_flow (*f)(sl_loop *l)) {
   start(l);
-  return finish(l, run_level(l, &fit_level, do_fit));
+  sl_interrupt_defer(1);
+  const sl_status status = finish(l, f(l));
+  sl_interrupt_defer(0);
+  return status;
+}
+
+static sl_flow fit(sl_loop *l) {
+  return run_level(l, &fit_level, do_fit);
+}
+
+sl_status sl_loop_fit(sl_loop *l) {
+  return run(l, fit);
 }
 
 static sl_flow validate(sl_loop *l) {
@@ -232,6 +244,5 @@ static sl_flow validate(sl_loop *l) {
 }
 
 sl_status sl_loop_validate(sl_loop *l) {
-  start(l);
-  return finish(l, validate(l));
+  return run(l, validate);
 }

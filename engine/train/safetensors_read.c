@@ -92,8 +92,8 @@ static sl_status read_into(const sl_st_file *f, const sl_st_entry *e,
                            const sl_backend *backend, sl_tensor **out) {
   SL_REQUIRE(data && converted, SL_ENOMEM, "%s: out of memory for tensor %s",
              f->path, e->name);
-  SL_TRY(sl_st_read_at(f, data, (size_t)(e->end - e->begin),
-                       f->data + e->begin));
+  SL_TRY(
+      sl_st_read_at(f, data, (size_t)(e->end - e->begin), f->data + e->begin));
   if (converted != data) SL_TRY(convert(f, e, data, converted, n));
   return sl_tensor_from(out, backend, dtype_of(e->dtype), e->rank, e->shape,
                         converted);
