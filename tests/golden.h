@@ -1,29 +1,29 @@
-/* golden.h -- test vectors from tests/golden/<name>.json. */
+/* golden.h -- test vectors: numbers of another origin, from tests/golden. */
 #ifndef SL_TESTS_GOLDEN_H
 #define SL_TESTS_GOLDEN_H
 
-#include <check.h>
 #include <jansson.h>
-#include <stdio.h>
+#include <stdint.h>
 
-/* The document; json_decref it. Fails the test if it cannot be read. */
-static inline json_t *golden(const char *name) {
-  char path[512];
-  json_error_t error;
-  snprintf(path, sizeof path, "%s/%s.json", SL_GOLDEN, name);
-  json_t *j = json_load_file(path, 0, &error);
-  ck_assert_msg(j != NULL, "%s: %s", path, error.text);
-  return j;
-}
+/* The file tests/golden/<name>; fails the test when it cannot be read. The
+ * caller ends with json_decref. */
+json_t *t_golden(const char *name);
 
-static inline json_t *field(json_t *j, const char *name) {
-  json_t *v = json_object_get(j, name);
-  ck_assert_msg(v != NULL, "no field %s", name);
-  return v;
-}
+/* Members that must be there. */
+json_t *t_member(json_t *object, const char *key);
+int t_int(json_t *object, const char *key);
+double t_number(json_t *object, const char *key);
+double t_at(json_t *array, size_t i); /* a number of an array */
 
-static inline double number(json_t *list, size_t i) {
-  return json_number_value(json_array_get(list, i));
-}
+/* A member that is text: {"file": "<base64>"} to bytes; free() it. */
+uint8_t *t_base64(json_t *object, const char *key, size_t *n);
+
+/* The vectors' pseudo-random numbers: u(k, j) in [0, 1), and images of them. */
+double t_hash(uint32_t k, uint32_t j);
+void t_hash_pixels(uint32_t k, size_t n, uint8_t *out);
+
+/* Bytes that must equal a JSON array, to a tolerance. */
+void t_same_bytes(const uint8_t *got, json_t *want, int tolerance,
+                  const char *what);
 
 #endif

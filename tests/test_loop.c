@@ -153,7 +153,7 @@ static void free_fake(fake *f) {
 }
 
 static void check_trace(const fake *f, const char *key) {
-  json_t *all = golden("events"), *want = field(all, key);
+  json_t *all = t_golden("events.json"), *want = t_member(all, key);
   for (size_t i = 0; i < json_array_size(want); i++) {
     const char *have =
         (int)i < f->n_seen ? sl_event_name(f->seen[i]) : "(nothing)";

@@ -56,7 +56,7 @@ static sl_tensor *leaf(json_t *values) {
   float v[16];
   const int n = (int)json_array_size(values);
   for (int i = 0; i < n; i++)
-    v[i] = (float)number(values, (size_t)i);
+    v[i] = (float)t_at(values, (size_t)i);
   sl_tensor *p = t_f32(v, 1, (int64_t)n);
   ck_assert_int_eq(sl_require_grad(p, 1), SL_OK);
   return p;
@@ -87,7 +87,7 @@ static sl_optim_options options_of(const struct run *r) {
 static void step_with(sl_optim *opt, sl_tensor *p, json_t *grads, int t) {
   float g[4];
   for (size_t i = 0; i < 4; i++)
-    g[i] = (float)number(json_array_get(grads, (size_t)t), i);
+    g[i] = (float)t_at(json_array_get(grads, (size_t)t), i);
   set_grad(p, g);
   ck_assert_int_eq(sl_optim_step(opt), SL_OK);
   sl_optim_zero_grad(opt);
@@ -95,7 +95,7 @@ static void step_with(sl_optim *opt, sl_tensor *p, json_t *grads, int t) {
 
 static void check_values(sl_tensor *p, json_t *want, const char *what, int t) {
   for (size_t i = 0; i < json_array_size(want); i++) {
-    const double x = (double)sl_f32(p)[i], y = number(want, i);
+    const double x = (double)sl_f32(p)[i], y = t_at(want, i);
     ck_assert_msg(fabs(x - y) <= 1e-6 * fmax(1, fabs(y)),
                   "%s, step %d, element %zu: %.9g, want %.9g", what, t + 1, i,
                   x, y);
@@ -113,13 +113,14 @@ static void check_state(const sl_optim *opt, json_t *state, const char *what) {
 
 START_TEST(as_fastai) {
   const struct run *r = &runs[_i];
-  json_t *all = golden("optimizers"), *run = field(all, r->key);
-  sl_tensor *p = leaf(field(all, "p0"));
+  json_t *all = t_golden("optimizers.json"), *run = t_member(all, r->key);
+  sl_tensor *p = leaf(t_member(all, "p0"));
   const sl_optim_options o = options_of(r);
   sl_optim *opt = make(r->kind, &o, p, r->do_wd);
   for (int t = 0; t < STEPS; t++) {
-    step_with(opt, p, field(all, "grads"), t);
-    check_values(p, json_array_get(field(run, "params"), (size_t)t), r->key, t);
+    step_with(opt, p, t_member(all, "grads"), t);
+    check_values(p, json_array_get(t_member(run, "params"), (size_t)t), r->key,
+                 t);
   }
   json_t *state = json_object_get(run, "final_state");
   if (state) check_state(opt, state, r->key);
@@ -130,18 +131,18 @@ START_TEST(as_fastai) {
 END_TEST
 
 START_TEST(scheduled_hypers) {
-  json_t *all = golden("optimizers");
-  json_t *run = field(all, "adam_one_cycle_lr0.01_8steps");
-  sl_tensor *p = leaf(field(all, "p0"));
+  json_t *all = t_golden("optimizers.json");
+  json_t *run = t_member(all, "adam_one_cycle_lr0.01_8steps");
+  sl_tensor *p = leaf(t_member(all, "p0"));
   sl_optim_options o;
   sl_optim_defaults(sl_optim_kind_find("Adam"), &o);
   sl_optim *opt = make("Adam", &o, p, 1);
   for (int t = 0; t < STEPS; t++) {
-    json_t *h = json_array_get(field(run, "hypers"), (size_t)t);
-    sl_optim_set(opt, -1, SL_LR, json_number_value(field(h, "lr")));
-    sl_optim_set(opt, 0, SL_MOM, json_number_value(field(h, "mom")));
-    step_with(opt, p, field(all, "grads"), t);
-    check_values(p, json_array_get(field(run, "params"), (size_t)t),
+    json_t *h = json_array_get(t_member(run, "hypers"), (size_t)t);
+    sl_optim_set(opt, -1, SL_LR, json_number_value(t_member(h, "lr")));
+    sl_optim_set(opt, 0, SL_MOM, json_number_value(t_member(h, "mom")));
+    step_with(opt, p, t_member(all, "grads"), t);
+    check_values(p, json_array_get(t_member(run, "params"), (size_t)t),
                  "one cycle", t);
   }
   sl_optim_free(opt);
@@ -152,8 +153,9 @@ END_TEST
 
 /* Two tensors; SGD of rate 1 shows the clipped gradient itself. */
 START_TEST(clip_by_global_norm) {
-  json_t *all = golden("optimizers"), *run = field(all, "grad_clip_max1");
-  json_t *in = field(run, "grads_in"), *out = field(run, "grads_out");
+  json_t *all = t_golden("optimizers.json"),
+         *run = t_member(all, "grad_clip_max1");
+  json_t *in = t_member(run, "grads_in"), *out = t_member(run, "grads_out");
   sl_optim_param params[2];
   sl_optim_options o;
   sl_optim_defaults(sl_optim_kind_find("SGD"), &o);
@@ -171,19 +173,19 @@ START_TEST(clip_by_global_norm) {
     float g[4];
     json_t *list = json_array_get(in, (size_t)k);
     for (size_t i = 0; i < json_array_size(list); i++)
-      g[i] = (float)number(list, i);
+      g[i] = (float)t_at(list, i);
     set_grad(params[k].tensor, g);
   }
   double norm = 0;
   ck_assert_int_eq(sl_optim_clip(opt, 1, &norm), SL_OK);
-  ck_assert_double_eq_tol(norm, json_number_value(field(run, "total_norm")),
+  ck_assert_double_eq_tol(norm, json_number_value(t_member(run, "total_norm")),
                           1e-6);
   ck_assert_int_eq(sl_optim_step(opt), SL_OK);
   for (size_t k = 0; k < 2; k++) {
     json_t *list = json_array_get(out, k);
     for (size_t i = 0; i < json_array_size(list); i++)
       ck_assert_double_eq_tol((double)sl_f32(params[k].tensor)[i],
-                              -number(list, i), 1e-6);
+                              -t_at(list, i), 1e-6);
   }
   sl_optim_free(opt);
   sl_tensor_release(params[0].tensor);
@@ -259,8 +261,8 @@ START_TEST(same_bits_with_any_threads) {
 END_TEST
 
 START_TEST(state_moves_to_another) {
-  json_t *all = golden("optimizers"), *grads = field(all, "grads");
-  sl_tensor *p = leaf(field(all, "p0"));
+  json_t *all = t_golden("optimizers.json"), *grads = t_member(all, "grads");
+  sl_tensor *p = leaf(t_member(all, "p0"));
   sl_optim_options o;
   sl_optim_defaults(sl_optim_kind_find("ranger"), &o);
   o.k = 3;
@@ -277,10 +279,11 @@ START_TEST(state_moves_to_another) {
   sl_optim_count_set(other, sl_optim_count(opt));
   for (int t = 4; t < STEPS; t++)
     step_with(other, p, grads, t);
-  check_values(p,
-               json_array_get(field(field(all, "ranger_lr0.01_k3"), "params"),
-                              STEPS - 1),
-               "resumed", STEPS - 1);
+  check_values(
+      p,
+      json_array_get(t_member(t_member(all, "ranger_lr0.01_k3"), "params"),
+                     STEPS - 1),
+      "resumed", STEPS - 1);
   sl_optim_free(other);
   sl_optim_free(opt);
   sl_tensor_release(p);

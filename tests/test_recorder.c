@@ -13,44 +13,45 @@
 
 START_TEST(smoothed_loss) {
   /* In float32 there (to 1e-6), in double in lr_find.json. */
-  json_t *all = golden("recorder"), *losses = field(all, "losses");
-  json_t *want = field(all, "smooth_beta0.98");
+  json_t *all = t_golden("recorder.json"), *losses = t_member(all, "losses");
+  json_t *want = t_member(all, "smooth_beta0.98");
   sl_smooth s = sl_smooth_new(0.98);
   ck_assert(isnan(s.shown));
   for (size_t i = 0; i < json_array_size(losses); i++) {
-    sl_smooth_add(&s, number(losses, i));
-    ck_assert_double_eq_tol(s.shown, number(want, i), 3e-6);
+    sl_smooth_add(&s, t_at(losses, i));
+    ck_assert_double_eq_tol(s.shown, t_at(want, i), 3e-6);
   }
   json_decref(all);
-  all = golden("lr_find");
+  all = t_golden("lr_find.json");
   s = sl_smooth_new(0.98);
-  losses = field(all, "raw_loss");
-  want = field(all, "smooth_loss");
+  losses = t_member(all, "raw_loss");
+  want = t_member(all, "smooth_loss");
   for (size_t i = 0; i < json_array_size(losses); i++) {
-    sl_smooth_add(&s, number(losses, i));
-    ck_assert_double_eq_tol(s.shown, number(want, i), 1e-12);
+    sl_smooth_add(&s, t_at(losses, i));
+    ck_assert_double_eq_tol(s.shown, t_at(want, i), 1e-12);
   }
   json_decref(all);
 }
 END_TEST
 
 START_TEST(means_over_items) {
-  json_t *all = golden("recorder"), *c = field(all, "avg_metric");
+  json_t *all = t_golden("recorder.json"), *c = t_member(all, "avg_metric");
   sl_mean m = {0, 0};
   ck_assert(isnan(sl_mean_value(&m)));
   for (size_t i = 0; i < 3; i++)
-    sl_mean_add(&m, number(field(c, "batch_values"), i),
-                number(field(c, "batch_sizes"), i));
-  ck_assert_double_eq(sl_mean_value(&m), json_number_value(field(c, "value")));
+    sl_mean_add(&m, t_at(t_member(c, "batch_values"), i),
+                t_at(t_member(c, "batch_sizes"), i));
+  ck_assert_double_eq(sl_mean_value(&m),
+                      json_number_value(t_member(c, "value")));
   json_decref(all);
 }
 END_TEST
 
 START_TEST(times) {
-  json_t *all = golden("recorder"), *v;
+  json_t *all = t_golden("recorder.json"), *v;
   const char *key;
   char text[32];
-  json_object_foreach(field(all, "format_time"), key, v) {
+  json_object_foreach(t_member(all, "format_time"), key, v) {
     sl_format_time(atof(key), text, sizeof text);
     ck_assert_str_eq(text, json_string_value(v));
   }
@@ -86,7 +87,8 @@ static const sl_row rows[] = {
 };
 
 START_TEST(table) {
-  json_t *all = golden("recorder"), *want = field(all, "console_table");
+  json_t *all = t_golden("recorder.json"),
+         *want = t_member(all, "console_table");
   char line[256];
   sl_table_header(&two_metrics, line, sizeof line);
   ck_assert_str_eq(line, json_string_value(json_array_get(want, 0)));
@@ -109,7 +111,7 @@ static void read_all(const char *path, char *text, size_t size) {
 }
 
 START_TEST(history) {
-  json_t *all = golden("recorder");
+  json_t *all = t_golden("recorder.json");
   char path[] = "/tmp/sl_history_XXXXXX", text[512], want[512];
   close(mkstemp(path));
   const sl_recorder r = {.n_metrics = 1, .metric_names = {"accuracy"}};
@@ -119,7 +121,7 @@ START_TEST(history) {
   ck_assert_int_eq(sl_history_open(&h, path, 0, &r), SL_OK);
   ck_assert_int_eq(sl_history_add(&h, &r, &row), SL_OK);
   snprintf(want, sizeof want, "epoch,train_loss,valid_loss,accuracy,time\n%s\n",
-           json_string_value(field(all, "csv_row_example")));
+           json_string_value(t_member(all, "csv_row_example")));
   read_all(path, text, sizeof text); /* before it is closed */
   ck_assert_str_eq(text, want);
   sl_history_close(&h);

@@ -21,10 +21,10 @@ START_TEST(curves) {
       {"exp_0.1_to_2", {SL_CURVE_EXP, 0.1, 2, 0}},
       {"poly3_0.1_to_2", {SL_CURVE_POLY, 0.1, 2, 3}},
   };
-  json_t *all = golden("schedules"), *pos = field(all, "pos");
-  json_t *want = field(all, cases[_i].key);
+  json_t *all = t_golden("schedules.json"), *pos = t_member(all, "pos");
+  json_t *want = t_member(all, cases[_i].key);
   for (size_t i = 0; i < json_array_size(pos); i++)
-    same(sl_segment_at(&cases[_i].s, number(pos, i)), number(want, i),
+    same(sl_segment_at(&cases[_i].s, t_at(pos, i)), t_at(want, i),
          cases[_i].key, i);
   json_decref(all);
 }
@@ -48,14 +48,14 @@ static const struct cycle {
 };
 
 static void check(json_t *run, const char *name, const sl_schedule *s) {
-  json_t *pct = field(run, "pct"), *want = field(run, name);
+  json_t *pct = t_member(run, "pct"), *want = t_member(run, name);
   for (size_t i = 0; i < json_array_size(pct); i++)
-    same(sl_schedule_at(s, number(pct, i)), number(want, i), name, i);
+    same(sl_schedule_at(s, t_at(pct, i)), t_at(want, i), name, i);
 }
 
 START_TEST(combined) {
   const struct cycle *c = &cycles[_i];
-  json_t *all = golden("schedules"), *run = field(all, c->key);
+  json_t *all = t_golden("schedules.json"), *run = t_member(all, c->key);
   sl_schedule s;
   ck_assert_int_eq(
       sl_schedule_combined_cos(&s, c->pct, c->start, c->middle, c->end), SL_OK);
@@ -67,26 +67,26 @@ START_TEST(combined) {
 END_TEST
 
 START_TEST(warm_restarts) {
-  json_t *all = golden("schedules");
+  json_t *all = t_golden("schedules.json");
   sl_schedule s;
   ck_assert_int_eq(sl_schedule_sgdr(&s, 3, 1, 2, 1e-2), SL_OK);
-  check(field(all, "sgdr_3cycles_len1_mult2_lr1e-2"), "lr", &s);
+  check(t_member(all, "sgdr_3cycles_len1_mult2_lr1e-2"), "lr", &s);
   json_decref(all);
 }
 END_TEST
 
 START_TEST(rates_of_groups) {
-  json_t *all = golden("schedules"), *c;
+  json_t *all = t_golden("schedules.json"), *c;
   size_t k;
-  json_array_foreach(field(all, "even_mults"), k, c) {
+  json_array_foreach(t_member(all, "even_mults"), k, c) {
     double v[8];
-    const int n = (int)json_integer_value(field(c, "n"));
-    json_t *want = field(c, "v");
-    sl_even_mults(json_number_value(field(c, "start")),
-                  json_number_value(field(c, "stop")), n, v);
+    const int n = (int)json_integer_value(t_member(c, "n"));
+    json_t *want = t_member(c, "v");
+    sl_even_mults(json_number_value(t_member(c, "start")),
+                  json_number_value(t_member(c, "stop")), n, v);
     for (int i = 0; i < n; i++)
       same(v[i],
-           json_is_array(want) ? number(want, (size_t)i)
+           json_is_array(want) ? t_at(want, (size_t)i)
                                : json_number_value(want),
            "even_mults", (size_t)i);
   }
