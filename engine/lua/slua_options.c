@@ -196,11 +196,25 @@ static void from_table(lua_State *L, int arg, const sl_option *options,
   seen[o - options] = 1;
 }
 
-/* Numbers after one another fill a list option: reshape(2, 3). */
+/* Options by name, and not a list. */
+static int has_names(lua_State *L, int arg) {
+  if (lua_type(L, arg) != LUA_TTABLE || luaL_len(L, arg) > 0) return 0;
+  lua_pushnil(L);
+  if (!lua_next(L, arg)) return 0;
+  lua_pop(L, 2);
+  return 1;
+}
+
+/* Numbers after one another fill a list option: reshape(2, 3). A table of
+ * names may come last: avg_pool2d(2, {ceil_mode = true}). */
 static int from_places(lua_State *L, int arg, const sl_option *options,
                        char *opts, const char *what, char *seen) {
   const int top = lua_gettop(L);
   for (int i = 0; arg <= top; i++) {
+    if (arg == top && has_names(L, arg)) {
+      from_table(L, arg, options, opts, what, seen);
+      return 0;
+    }
     const sl_option *o = options ? &options[i] : NULL;
     if (!o || !o->name) return luaL_error(L, "%s: too many arguments", what);
     const reading r = {L, o, what};
