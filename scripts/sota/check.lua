@@ -16,7 +16,8 @@ local check = {}
 
 local library = debug.getinfo(1, "S").source:match "^(.*)check%.lua$"
 
--- Level (for error) of the innermost function outside the library.
+-- Level, for its caller's error(), of the innermost function outside the
+-- library.
 local function user_level()
   for level = 3, 64 do
     local info = debug.getinfo(level, "S")
@@ -31,7 +32,7 @@ end
 ---@param fmt string
 function check.fail(fmt, ...)
   local message = select("#", ...) > 0 and fmt:format(...) or fmt
-  error(message, user_level() + 1)
+  error(message, user_level())
 end
 
 --- "; did you mean 'x'?" or "", for messages.

@@ -79,24 +79,29 @@ local function formatter(all)
   return function(v)
     local s = text(v)
     return (" "):rep(width - #s) .. s
-  end, width
+  end
 end
 
 -- --- layout ----------------------------------------------------------------
 
 -- One innermost row, wrapped at the line's width.
-local function row_text(row, write, width, indent)
-  local items, lines = {}, {}
+local function row_text(row, write, indent)
+  local margin = "\n" .. (" "):rep(indent + 1)
+  local text, column = "[", indent + 1
+  local function add(item, last)
+    if not last then item = item .. "," end
+    if column > indent + 1 and column + 1 + #item > show.width then
+      text, column = text .. margin, indent + 1
+    elseif column > indent + 1 then
+      item = " " .. item
+    end
+    text, column = text .. item, column + #item
+  end
   for i, v in ipairs(row) do
-    items[#items + 1] = write(v)
-    if i == row.gap then items[#items + 1] = "..." end
+    add(write(v), i == #row)
+    if i == row.gap then add("...") end
   end
-  local per_line = math.max(1, (show.width - indent) // (width + 2))
-  for i = 1, #items, per_line do
-    lines[#lines + 1] = table.concat(items, ", ", i,
-      math.min(#items, i + per_line - 1))
-  end
-  return "[" .. table.concat(lines, ",\n" .. (" "):rep(indent + 1)) .. "]"
+  return text .. "]"
 end
 
 local function depth_of(v)
@@ -106,11 +111,11 @@ local function depth_of(v)
 end
 
 -- Rows of rows; deeper blocks have an empty line between.
-local function block_text(v, write, width, indent)
-  if depth_of(v) <= 1 then return row_text(v, write, width, indent) end
+local function block_text(v, write, indent)
+  if depth_of(v) <= 1 then return row_text(v, write, indent) end
   local parts = {}
   for i, row in ipairs(v) do
-    parts[#parts + 1] = block_text(row, write, width, indent + 1)
+    parts[#parts + 1] = block_text(row, write, indent + 1)
     if i == v.gap then parts[#parts + 1] = "..." end
   end
   local newline = ("\n"):rep(depth_of(v) - 1) .. (" "):rep(indent + 1)
@@ -129,9 +134,9 @@ end
 function show.tensor(t)
   if not t:is_open() then return "[closed tensor]" end
   local all = core.no_grad(values, t, t:numel() > show.threshold)
-  local write, width = formatter(all)
+  local write = formatter(all)
   if t:dim() == 0 then return write(all) .. " " .. trailer(t) end
-  local text = block_text(all, write, width, 0)
+  local text = block_text(all, write, 0)
   return text .. (text:find "\n" and "\n" or " ") .. trailer(t)
 end
 
