@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/threads.h"
 #include "support.h"
 
@@ -170,18 +171,26 @@ END_TEST
 /* --- a residual block: lazy into lazy, a lazy shortcut -------------------- */
 
 typedef struct block {
+  const setup *layers;
   sl_tensor *x, *p[3][INPUTS];
 } block;
 
-static const setup layers[3] = {
-    {5, 8, 8, 16, 24, 1, 1, 1, 1, 0, SL_ACT_RELU, 0},
-    {5, 8, 8, 24, 40, 3, 1, 1, 1, 0, SL_ACT_MISH, 0}, /* the shortcut */
-    {5, 8, 8, 24, 40, 3, 1, 1, 1, 0, SL_ACT_RELU, 0},
+static const setup blocks[2][3] = {
+    {
+        {5, 8, 8, 16, 24, 1, 1, 1, 1, 0, SL_ACT_RELU, 0},
+        {5, 8, 8, 24, 40, 3, 1, 1, 1, 0, SL_ACT_MISH, 0}, /* the shortcut */
+        {5, 8, 8, 24, 40, 3, 1, 1, 1, 0, SL_ACT_RELU, 0},
+    },
+    {/* weights larger than activations */
+     {2, 4, 4, 16, 64, 1, 1, 1, 1, 0, SL_ACT_RELU, 0},
+     {2, 4, 4, 64, 176, 3, 1, 1, 1, 0, SL_ACT_MISH, 0},
+     {2, 4, 4, 64, 176, 3, 1, 1, 1, 0, SL_ACT_RELU, 0}},
 };
 
-static void make_block(block *b) {
+static void make_block(block *b, int which) {
+  b->layers = blocks[which];
   for (int i = 0; i < 3; i++)
-    make(&layers[i], b->p[i]);
+    make(&b->layers[i], b->p[i]);
   b->x = sl_tensor_retain(b->p[0][SL_CBA_X]);
 }
 
@@ -194,14 +203,14 @@ typedef sl_tensor *layer_fn(const setup *s, sl_tensor *const *in);
 
 /* z = relu(bn(conv(h)) + mish(bn(conv(h)))), h = relu(bn(conv(x))) */
 static sl_tensor *run_block(block *b, layer_fn *f, int materialise) {
-  sl_tensor *h = f(&layers[0], b->p[0]);
+  sl_tensor *h = f(&b->layers[0], b->p[0]);
   if (materialise) ck_assert_int_eq(sl_tensor_materialise(h), SL_OK);
   replace(&b->p[1][SL_CBA_X], h);
   replace(&b->p[2][SL_CBA_X], h);
-  sl_tensor *shortcut = f(&layers[1], b->p[1]);
+  sl_tensor *shortcut = f(&b->layers[1], b->p[1]);
   if (materialise) ck_assert_int_eq(sl_tensor_materialise(shortcut), SL_OK);
   replace(&b->p[2][SL_CBA_RESIDUAL], shortcut);
-  sl_tensor *z = f(&layers[2], b->p[2]);
+  sl_tensor *z = f(&b->layers[2], b->p[2]);
   if (f == fused) ck_assert_int_eq(h->lazy != NULL, !materialise);
   if (f == fused) ck_assert_int_eq(shortcut->lazy != NULL, !materialise);
   sl_tensor_release(h);
@@ -226,15 +235,15 @@ static void compare_blocks(block *a, block *b, double tol) {
 }
 
 START_TEST(lazy_block) {
-  const int workers = 1 + _i / 2, materialise = _i % 2;
+  const int workers = 1 + _i / 2 % 4, materialise = _i % 2;
   ck_assert_int_eq(sl_pool_resize(workers), SL_OK);
   block a = {0}, b = {0};
-  make_block(&a);
-  make_block(&b);
+  make_block(&a, _i / 8);
+  make_block(&b, _i / 8);
   sl_tensor *z = run_block(&a, fused, materialise);
   sl_tensor *want = run_block(&b, composed, 0);
   near(z, want, 5e-6, "z");
-  sl_tensor *seed = like_out(&layers[2], 9);
+  sl_tensor *seed = like_out(&a.layers[2], 9);
   backward(z, seed);
   backward(want, seed);
   compare_blocks(&a, &b, 5e-5);
@@ -248,11 +257,12 @@ END_TEST
 
 /* Same workers, same bits. */
 START_TEST(same_bits) {
-  ck_assert_int_eq(sl_pool_resize(_i), SL_OK);
+  const int which = _i / 4;
+  ck_assert_int_eq(sl_pool_resize(1 + _i % 4), SL_OK);
   block b[2] = {0};
-  sl_tensor *seed = like_out(&layers[2], 9), *z[2];
+  sl_tensor *seed = like_out(&blocks[which][2], 9), *z[2];
   for (int i = 0; i < 2; i++) {
-    make_block(&b[i]);
+    make_block(&b[i], which);
     z[i] = run_block(&b[i], fused, 0);
     backward(z[i], seed);
   }
@@ -336,6 +346,32 @@ START_TEST(read_in_between) {
 }
 END_TEST
 
+/* Out of memory anywhere: an error, nothing leaked, and the next call works. */
+START_TEST(out_of_memory) {
+  const setup *s = &setups[_i];
+  sl_tensor *in[INPUTS], *out[SL_OP_MAX_OUT] = {0}, *seed = like_out(s, 9);
+  const sl_conv_bn_act_opts o = opts_of(s);
+  make(s, in);
+  int failures = 0;
+  for (int n = 1; n < 60; n++) {
+    sl_cpu.trim(); /* or the allocator has what is asked for */
+    sl_alloc_fail_at(n);
+    sl_status status = sl_op_run(SL_OP_conv_bn_act, in, INPUTS, &o, out);
+    if (status == SL_OK) status = sl_backward(out[0], seed);
+    sl_alloc_fail_at(0);
+    ck_assert_msg(status == SL_OK || status == SL_ENOMEM, "%s", sl_error());
+    failures += status != SL_OK;
+    sl_tensor_release(out[0]);
+    out[0] = NULL;
+  }
+  ck_assert_int_gt(failures, 0);
+  sl_tensor *z = fused(s, in);
+  sl_tensor_release(z);
+  sl_tensor_release(seed);
+  release(in, INPUTS);
+}
+END_TEST
+
 START_TEST(errors) {
   const setup s = {1, 1, 1, 4, 6, 1, 1, 1, 1, 0, SL_ACT_RELU, 0};
   const sl_conv_bn_act_opts o = opts_of(&s);
@@ -374,12 +410,13 @@ int main(void) {
   Suite *s = t_suite("conv_bn_act", &tc);
   tcase_add_loop_test(tc, equals_two_ops, 0, SETUPS);
   tcase_add_loop_test(tc, without_gradient, 0, SETUPS);
-  tcase_add_loop_test(tc, lazy_block, 0, 8);
-  tcase_add_loop_test(tc, same_bits, 1, 5);
+  tcase_add_loop_test(tc, lazy_block, 0, 16);
+  tcase_add_loop_test(tc, same_bits, 0, 8);
   tcase_add_loop_test(tc, gradcheck, 0, 4);
   tcase_add_loop_test(tc, some_gradients, 0, 5);
   tcase_add_loop_test(tc, x_as_residual, 0, 2);
   tcase_add_test(tc, read_in_between);
+  tcase_add_loop_test(tc, out_of_memory, 0, 2);
   tcase_add_test(tc, errors);
   tcase_add_test(tc, lua_face);
   return t_main(s);

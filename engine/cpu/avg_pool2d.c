@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "cpu/cpu.h"
 #include "cpu/floats.h"
+#include "cpu/simd.h"
 #include "ops/pool.h"
 
 typedef struct job {
@@ -20,14 +21,14 @@ typedef struct job {
   float *scratch; /* 2 C for each worker */
 } job;
 
-static void add_scaled(float *restrict sum, const float *restrict v, float s,
-                       int64_t n) {
+SL_INLINE void add_scaled(float *restrict sum, const float *restrict v, float s,
+                          int64_t n) {
   for (int64_t i = 0; i < n; i++)
     sum[i] += s * v[i];
 }
 
-static void mean_at(const job *j, int64_t n, int64_t oh, int64_t ow, float *sum,
-                    float *buffer) {
+SL_INLINE void mean_at(const job *j, int64_t n, int64_t oh, int64_t ow,
+                       float *sum, float *buffer) {
   int64_t top, bottom, left, right;
   sl_axis_window(&j->h, oh, &top, &bottom);
   sl_axis_window(&j->w, ow, &left, &right);
@@ -44,6 +45,7 @@ static void mean_at(const job *j, int64_t n, int64_t oh, int64_t ow, float *sum,
     sum[c] *= scale;
 }
 
+SL_SIMD
 static void forward(void *context, int worker, int n_workers) {
   const job *j = context;
   float *sum = j->scratch + 2 * j->c * worker, *buffer = sum + j->c;
@@ -56,8 +58,8 @@ static void forward(void *context, int worker, int n_workers) {
     }
 }
 
-static void gradient_at(const job *j, int64_t n, int64_t ih, int64_t iw,
-                        float *sum, float *buffer) {
+SL_INLINE void gradient_at(const job *j, int64_t n, int64_t ih, int64_t iw,
+                           float *sum, float *buffer) {
   int64_t top, bottom, left, right;
   sl_axis_seen_by(&j->h, ih, &top, &bottom);
   sl_axis_seen_by(&j->w, iw, &left, &right);
@@ -72,6 +74,7 @@ static void gradient_at(const job *j, int64_t n, int64_t ih, int64_t iw,
     }
 }
 
+SL_SIMD
 static void backward(void *context, int worker, int n_workers) {
   const job *j = context;
   float *sum = j->scratch + 2 * j->c * worker, *buffer = sum + j->c;

@@ -13,6 +13,9 @@
  * layer's weight and activations together. */
 enum { FORWARD_BYTES = 1 << 20, BACKWARD_BYTES = 3 << 19, MIN_PIXELS = 128 };
 
+/* Above this the workers' copies of a weight gradient are too much memory. */
+enum { COPIES_BYTES = 64 << 20 };
+
 /* --- reading -------------------------------------------------------------- */
 
 sl_source sl_source_of(const sl_tensor *t) {
@@ -51,7 +54,8 @@ static int64_t chunk_units(const sl_conv *v, unsigned kinds, int64_t least,
       (v->c * v->in_rows + v->o * v->out_rows) * (int64_t)sizeof(float);
   int64_t bytes = FORWARD_BYTES, dw = v->o * v->row_weights;
   if (backward) bytes = BACKWARD_BYTES / 2;
-  if (kinds & 1u << SL_DNNL_WGRAD) { /* each chunk costs a pass over dw */
+  if (kinds & 1u << SL_DNNL_WGRAD &&
+      !v->split) { /* each chunk costs a pass over dw */
     dw *= 2 * (int64_t)sizeof(float);
     if (dw > bytes) bytes = dw;
   }
@@ -77,19 +81,48 @@ static sl_conv_geometry of_units(const sl_conv_geometry *g, int64_t n) {
   return c;
 }
 
-static sl_status get_ways(sl_conv *v, const sl_conv_geometry *g,
-                          unsigned kinds) {
+/* Whether to split the weight gradient by output channels. */
+static int want_split(const sl_conv *v, unsigned kinds) {
+  if (!(kinds & 1u << SL_DNNL_WGRAD) || v->g.groups > 1 || v->n_workers == 1)
+    return 0;
+  const int64_t dw = v->o * v->row_weights;
+  const int64_t copies = 2 * v->n_workers * dw * (int64_t)sizeof(float);
+  const int64_t acts = v->units * (v->in_rows * v->c + v->out_rows * v->o);
+  return v->o >= SL_LANES * v->n_workers &&
+         (2 * dw > acts || copies > COPIES_BYTES);
+}
+
+/* The output channels of slice i, for as many slices as workers. */
+static int64_t slice(const sl_conv *v, int i, int64_t *first) {
+  int64_t end;
+  sl_share(v->o, SL_LANES, i, v->n_workers, first, &end);
+  return end - *first;
+}
+
+static sl_status get_slices(sl_conv *v) {
+  for (int i = 0; i < v->n_workers; i++) {
+    int64_t first;
+    sl_conv_geometry part = of_units(&v->g, v->units);
+    part.o = slice(v, i, &first);
+    if (part.o > 0)
+      SL_TRY(sl_dnnl_get(&v->slice[i], SL_DNNL_WGRAD, SL_F32, &part));
+  }
+  return SL_OK;
+}
+
+static sl_status get_ways(sl_conv *v, unsigned kinds) {
+  const sl_conv_geometry *g = &v->g;
   const int64_t rest = v->units - (v->n_chunks - 1) * v->chunk;
   const sl_conv_geometry whole = of_units(g, v->chunk),
                          last = of_units(g, rest);
   for (int i = 0; i < 3; i++) {
-    if (!(kinds & 1u << i)) continue;
+    if (!(kinds & 1u << i) || (i == SL_DNNL_WGRAD && v->split)) continue;
     const sl_dnnl_kind kind = (sl_dnnl_kind)i;
     SL_TRY(sl_dnnl_get(&v->way[i].whole, kind, SL_F32, &whole));
     SL_TRY(sl_dnnl_get(&v->way[i].last, kind, SL_F32, &last));
     v->way[i].apart = !sl_dnnl_same_weight(v->way[i].whole, v->way[i].last);
   }
-  return SL_OK;
+  return v->split ? get_slices(v) : SL_OK;
 }
 
 /* Grows *at by bytes, and says where they begin. */
@@ -99,56 +132,92 @@ static size_t reserve(size_t *at, size_t bytes) {
   return begin;
 }
 
-static void lay_out_worker(sl_conv *v, unsigned buffers, size_t more) {
-  const size_t in = (size_t)(v->chunk * v->in_rows * v->c) * sizeof(float);
-  const size_t out = (size_t)(v->chunk * v->out_rows * v->o) * sizeof(float);
-  size_t at = 0, scratch = 0;
+static size_t larger(size_t a, size_t b) {
+  return a > b ? a : b;
+}
+
+static size_t scratch_bytes(const sl_conv *v) {
+  size_t most = 0;
   for (int i = 0; i < 3; i++) {
     const sl_conv_way *way = &v->way[i];
     if (!way->whole) continue;
-    const size_t a = sl_dnnl_scratch_bytes(way->whole);
-    const size_t b = sl_dnnl_scratch_bytes(way->last);
-    scratch = a > scratch ? a : scratch;
-    scratch = b > scratch ? b : scratch;
+    most = larger(most, sl_dnnl_scratch_bytes(way->whole));
+    most = larger(most, sl_dnnl_scratch_bytes(way->last));
   }
-  v->scratch = reserve(&at, scratch);
-  v->x = reserve(&at, buffers & SL_CONV_X ? in : 0);
+  for (int i = 0; i < v->n_workers; i++)
+    if (v->slice[i]) most = larger(most, sl_dnnl_scratch_bytes(v->slice[i]));
+  return most;
+}
+
+static size_t bytes_of(int64_t floats) {
+  return (size_t)floats * sizeof(float);
+}
+
+static void lay_out_worker(sl_conv *v, unsigned buffers, size_t more) {
+  const size_t in = bytes_of(v->chunk * v->in_rows * v->c);
+  const size_t out = bytes_of(v->chunk * v->out_rows * v->o);
+  const sl_dnnl_conv *wgrad = v->way[SL_DNNL_WGRAD].whole;
+  int64_t first;
+  size_t at = 0, dw = wgrad ? sl_dnnl_weight_bytes(wgrad) : 0;
+  for (int i = 0; i < v->n_workers; i++)
+    if (v->slice[i]) dw = larger(dw, sl_dnnl_weight_bytes(v->slice[i]));
+  v->scratch = reserve(&at, scratch_bytes(v));
+  v->x = reserve(&at, buffers & SL_CONV_X && !v->split ? in : 0);
   v->dx = reserve(&at, buffers & SL_CONV_DX ? in : 0);
-  v->y = reserve(&at, buffers & SL_CONV_Y ? out : 0);
+  v->y = at;
+  if (v->split)
+    reserve(&at, bytes_of(v->units * v->out_rows * slice(v, 0, &first)));
+  else if (buffers & SL_CONV_Y)
+    reserve(&at, out);
   v->r = reserve(&at, buffers & SL_CONV_R ? out : 0);
   v->more = reserve(&at, more);
-  if (v->way[SL_DNNL_WGRAD].whole) {
-    const size_t dw = sl_dnnl_weight_bytes(v->way[SL_DNNL_WGRAD].whole);
-    v->dw = reserve(&at, dw);
-    v->dw_chunk = reserve(&at, dw);
-  }
+  v->dw = reserve(&at, dw);
+  v->dw_chunk = reserve(&at, v->split ? 0 : dw);
   v->worker_bytes = at;
 }
 
-static sl_status lay_out(sl_conv *v, int dw_adds) {
-  size_t at = 0, weight[3] = {0}, last_weight[3] = {0}, plain = 0;
+/* Offsets of what workers share. */
+typedef struct shared {
+  size_t weight[3], last_weight[3], plain, x_all, dy_all;
+} shared;
+
+static size_t lay_out_shared(const sl_conv *v, unsigned buffers, int dw_adds,
+                             shared *s) {
+  size_t at = 0;
   for (int i = 0; i < 3; i++) {
     const sl_conv_way *way = &v->way[i];
     if (!way->whole) continue;
-    const size_t bytes = sl_dnnl_weight_bytes(way->whole);
-    weight[i] = reserve(&at, i == SL_DNNL_WGRAD ? 0 : bytes);
-    last_weight[i] = weight[i];
+    const int packed = i != SL_DNNL_WGRAD;
+    s->weight[i] = reserve(&at, packed ? sl_dnnl_weight_bytes(way->whole) : 0);
+    s->last_weight[i] = s->weight[i];
     if (way->apart)
-      last_weight[i] = reserve(&at, sl_dnnl_weight_bytes(way->last));
-    if (i == SL_DNNL_WGRAD && (dw_adds || way->apart))
-      plain = (size_t)(v->o * v->row_weights) * sizeof(float);
+      s->last_weight[i] = reserve(&at, sl_dnnl_weight_bytes(way->last));
   }
-  const size_t plain_at = reserve(&at, plain);
-  v->first_worker = at;
-  v->bytes = at + (size_t)v->n_workers * v->worker_bytes;
+  const int plain = dw_adds || v->way[SL_DNNL_WGRAD].apart;
+  s->plain = reserve(&at, plain ? bytes_of(v->o * v->row_weights) : 0);
+  s->x_all = s->dy_all = at;
+  if (v->split && buffers & SL_CONV_X)
+    reserve(&at, bytes_of(v->units * v->in_rows * v->c));
+  s->dy_all = at;
+  if (v->split && buffers & SL_CONV_Y)
+    reserve(&at, bytes_of(v->units * v->out_rows * v->o));
+  return at;
+}
+
+static sl_status lay_out(sl_conv *v, unsigned buffers, int dw_adds) {
+  shared s = {0};
+  v->first_worker = lay_out_shared(v, buffers, dw_adds, &s);
+  v->bytes = v->first_worker + (size_t)v->n_workers * v->worker_bytes;
   v->memory = sl_cpu_alloc(v->bytes);
   SL_REQUIRE(v->memory, SL_ENOMEM,
              "no memory for a convolution's %zu bytes of scratch", v->bytes);
   for (int i = 0; i < 3; i++) {
-    v->way[i].weight = v->memory + weight[i];
-    v->way[i].last_weight = v->memory + last_weight[i];
+    v->way[i].weight = v->memory + s.weight[i];
+    v->way[i].last_weight = v->memory + s.last_weight[i];
   }
-  v->dw_plain = (float *)(void *)(v->memory + plain_at);
+  v->dw_plain = (float *)(void *)(v->memory + s.plain);
+  v->x_all = (float *)(void *)(v->memory + s.x_all);
+  v->dy_all = (float *)(void *)(v->memory + s.dy_all);
   return SL_OK;
 }
 
@@ -157,17 +226,19 @@ static sl_status plan(sl_conv *v, const sl_conv_geometry *g, unsigned kinds,
   const int product = is_product(g);
   *v = (sl_conv){.c = g->c,
                  .o = g->o,
+                 .g = *g,
                  .row_weights = g->kh * g->kw * g->c / g->groups,
                  .units = product ? g->n * g->h * g->w : g->n,
                  .in_rows = product ? 1 : g->h * g->w,
                  .out_rows = product ? 1 : g->oh * g->ow,
                  .n_workers = sl_pool_size()};
+  v->split = want_split(v, kinds);
   v->chunk =
       chunk_units(v, kinds, product ? MIN_PIXELS : 1, product ? SL_LANES : 1);
   v->n_chunks = ceil_div(v->units, v->chunk);
-  SL_TRY(get_ways(v, g, kinds));
+  SL_TRY(get_ways(v, kinds));
   lay_out_worker(v, buffers, more);
-  return lay_out(v, dw_adds);
+  return lay_out(v, buffers, dw_adds);
 }
 
 sl_status sl_conv_plan(sl_conv *v, const sl_conv_geometry *g, unsigned kinds,
@@ -183,6 +254,8 @@ sl_status sl_conv_done(sl_conv *v) {
     sl_dnnl_release(v->way[i].whole);
     sl_dnnl_release(v->way[i].last);
   }
+  for (int i = 0; i < v->n_workers; i++)
+    sl_dnnl_release(v->slice[i]);
   sl_cpu_free(v->memory, v->bytes);
   v->memory = NULL;
   const int failed = atomic_load(&v->failed);
@@ -285,6 +358,7 @@ void sl_conv_wgrad(sl_conv_worker *w, const sl_chunk *k, const float *x,
                    const float *dy) {
   const sl_conv_way *way = &w->v->way[SL_DNNL_WGRAD];
   const int apart = k->last && way->apart;
+  if (w->v->split) return; /* x and dy are put aside */
   const sl_dnnl_conv *p = k->last ? way->last : way->whole;
   void *to = apart ? (void *)way->last_weight : w->has_dw ? w->dw_chunk : w->dw;
   note(w->v, sl_dnnl_run(p, w->index, x, dy, to, w->scratch));
@@ -311,28 +385,71 @@ static void sum_workers(const sl_conv_worker *w) {
   }
 }
 
-/* dweight (+)= the packed gradient, this worker's parts of it. */
-static void unpack(const sl_conv_worker *w, const sl_dnnl_conv *p,
-                   const void *packed, float *dweight, int add) {
+/* dweight (+)= part of a packed gradient whose first channel is `channel`. */
+static void unpack(const sl_conv_worker *w, const sl_dnnl_conv *p, int part,
+                   const void *packed, int64_t channel, float *dweight,
+                   int add) {
   const int64_t row = w->v->row_weights;
-  float *to = add ? w->v->dw_plain : dweight;
-  int64_t begin, end, first, after;
-  sl_share(sl_dnnl_parts(p), 1, w->index, w->n, &begin, &end);
-  for (int64_t i = begin; i < end; i++) {
-    note(w->v, sl_dnnl_unpack(p, w->index, (int)i, packed, to, w->scratch));
-    sl_dnnl_part(p, (int)i, &first, &after);
-    if (add)
-      add_to(dweight + first * row, to + first * row, (after - first) * row);
-  }
+  float *to = (add ? w->v->dw_plain : dweight) + channel * row;
+  int64_t first, after;
+  note(w->v, sl_dnnl_unpack(p, w->index, part, packed, to, w->scratch));
+  if (!add) return;
+  sl_dnnl_part(p, part, &first, &after);
+  add_to(dweight + (channel + first) * row, to + first * row,
+         (after - first) * row);
 }
 
-void sl_conv_finish_wgrad(const sl_conv_worker *w, float *dweight, int add) {
-  const sl_conv_way *way = &w->v->way[SL_DNNL_WGRAD];
+/* This worker's share of the parts. */
+static void unpack_share(const sl_conv_worker *w, const sl_dnnl_conv *p,
+                         const void *packed, float *dweight, int add) {
+  int64_t begin, end;
+  sl_share(sl_dnnl_parts(p), 1, w->index, w->n, &begin, &end);
+  for (int64_t i = begin; i < end; i++)
+    unpack(w, p, (int)i, packed, 0, dweight, add);
+}
+
+/* --- the split weight gradient -------------------------------------------- */
+
+/* to = channels [first, first + n) of dy's rows */
+static void gather(float *to, const float *dy, int64_t rows, int64_t c,
+                   int64_t first, int64_t n) {
+  for (int64_t r = 0; r < rows; r++)
+    memcpy(to + r * n, dy + r * c + first, (size_t)n * sizeof *to);
+}
+
+static void wgrad_slice(const sl_conv_worker *w, int i, const float *x,
+                        const float *dy, float *dweight, int add) {
+  const sl_conv *v = w->v;
+  const sl_dnnl_conv *p = v->slice[i];
+  int64_t first;
+  const int64_t n = slice(v, i, &first);
+  if (n == 0) return;
+  gather(w->y, dy, v->units * v->out_rows, v->o, first, n);
+  note(w->v, sl_dnnl_run(p, w->index, x, w->y, w->dw, w->scratch));
+  for (int part = 0; part < sl_dnnl_parts(p); part++)
+    unpack(w, p, part, w->dw, first, dweight, add);
+}
+
+float *sl_conv_x_buffer(const sl_conv_worker *w, const sl_chunk *k) {
+  return w->v->split ? w->v->x_all + k->in_row * w->v->c : w->x;
+}
+
+float *sl_conv_dy_buffer(const sl_conv_worker *w, const sl_chunk *k) {
+  return w->v->split ? w->v->dy_all + k->out_row * w->v->o : w->y;
+}
+
+void sl_conv_finish_wgrad(const sl_conv_worker *w, const float *x,
+                          const float *dy, float *dweight, int add) {
+  sl_conv *v = w->v;
+  const sl_conv_way *way = &v->way[SL_DNNL_WGRAD];
   sl_pool_barrier();
+  for (int i = w->index; v->split && i < v->n_workers; i += w->n)
+    wgrad_slice(w, i, x ? x : v->x_all, dy ? dy : v->dy_all, dweight, add);
+  if (v->split) return;
   sum_workers(w);
   sl_pool_barrier();
-  unpack(w, way->whole, worker_memory(w->v, 0) + w->v->dw, dweight, add);
+  unpack_share(w, way->whole, worker_memory(v, 0) + v->dw, dweight, add);
   if (!way->apart) return;
   sl_pool_barrier();
-  unpack(w, way->last, way->last_weight, dweight, 1);
+  unpack_share(w, way->last, way->last_weight, dweight, 1);
 }

@@ -6,6 +6,12 @@
  * worker takes the same chunks every time, and for each of them calls what the
  * op at hand needs: read x (normalising it if lazy), forward, dgrad, wgrad.
  *
+ * The weight gradient is summed up by each worker over its chunks, and then
+ * over workers. Where it is larger than the activations, or the workers' copies
+ * would take too much memory, it is *split* instead: chunks only put aside x
+ * and dy, and after a barrier each worker computes the gradient of its own
+ * output channels over the whole batch; nothing is summed.
+ *
  * Order of calls: sl_conv_plan; then, inside one sl_parallel, on every worker:
  * sl_conv_begin, sl_conv_pack, a barrier, chunks, sl_conv_finish_wgrad if
  * planned, sl_conv_end; then sl_conv_done. */
@@ -14,6 +20,7 @@
 
 #include <stdatomic.h>
 
+#include "base/threads.h"
 #include "cpu/dnnl.h"
 #include "ops/conv2d.h"
 
@@ -49,14 +56,19 @@ enum {
 
 typedef struct sl_conv {
   int64_t c, o, row_weights; /* channels; floats of one output channel */
+  sl_conv_geometry g;
   int64_t units, chunk, n_chunks;
   int64_t in_rows, out_rows; /* pixels of one unit */
   sl_conv_way way[3];        /* by sl_dnnl_kind; whole NULL: not planned */
   int n_workers;
   char *memory; /* all of the below, and the weights */
   size_t bytes, first_worker, worker_bytes;
-  size_t scratch, x, dx, y, r, more, dw, dw_chunk; /* in a worker's part */
+  size_t scratch, x, dx, y, r, more, dw, dw_chunk; /* in a worker's part;
+                                 when split, y is its channels of dy */
   float *dw_plain; /* as the tensor has it, before it is added */
+  int split;       /* see above */
+  sl_dnnl_conv *slice[SL_MAX_THREADS]; /* a worker's channels; NULL: none */
+  float *x_all, *dy_all;               /* put aside by chunks when split */
   atomic_int failed;
   char error[256];
 } sl_conv;
@@ -102,7 +114,13 @@ void sl_conv_dgrad(const sl_conv_worker *w, const sl_chunk *k, const float *dy,
 void sl_conv_wgrad(sl_conv_worker *w, const sl_chunk *k, const float *x,
                    const float *dy);
 
-/* dweight (+)= the sum over workers, in their order. Has barriers. */
-void sl_conv_finish_wgrad(const sl_conv_worker *w, float *dweight, int add);
+/* Where a chunk of x is normalised to, or of dy computed, for sl_conv_wgrad. */
+float *sl_conv_x_buffer(const sl_conv_worker *w, const sl_chunk *k);
+float *sl_conv_dy_buffer(const sl_conv_worker *w, const sl_chunk *k);
+
+/* dweight (+)= the whole gradient. x and dy are all of them, NULL where chunks
+ * went through the above buffers. Has barriers. */
+void sl_conv_finish_wgrad(const sl_conv_worker *w, const float *x,
+                          const float *dy, float *dweight, int add);
 
 #endif

@@ -75,7 +75,10 @@ static void backward_chunk(const job *j, sl_conv_worker *w, int64_t i) {
   if (j->dbias)
     sl_norm_add_rows((double *)(void *)w->more, dy, k.out_rows, w->v->o);
   if (j->dweight)
-    sl_conv_wgrad(w, &k, sl_source_read(&j->x, k.in_row, k.in_rows, w->x), dy);
+    sl_conv_wgrad(
+        w, &k,
+        sl_source_read(&j->x, k.in_row, k.in_rows, sl_conv_x_buffer(w, &k)),
+        dy);
   if (j->dx) sl_conv_dgrad(w, &k, dy, j->dx + k.in_row * w->v->c, j->add_x);
 }
 
@@ -90,7 +93,9 @@ static void backward(void *context, int worker, int n) {
     backward_chunk(j, &w, i);
   sl_pool_barrier();
   if (j->dbias && worker == 0) finish_bias(j, &w);
-  if (j->dweight) sl_conv_finish_wgrad(&w, j->dweight, j->add_weight);
+  if (j->dweight)
+    sl_conv_finish_wgrad(&w, j->x.scale ? NULL : j->x.data, j->dy, j->dweight,
+                         j->add_weight);
   sl_conv_end(&w);
 }
 

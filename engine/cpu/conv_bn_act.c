@@ -154,15 +154,18 @@ static void backward_chunk(const job *j, sl_conv_worker *w, int64_t i) {
   const int64_t c = j->norm.c;
   const sl_chunk k = sl_conv_chunk(w->v, i);
   const int64_t at = k.out_row * c;
-  const sl_norm_dout d = {.dy = j->dx || j->dweight ? w->y : NULL,
+  float *dy = sl_conv_dy_buffer(w, &k);
+  const sl_norm_dout d = {.dy = j->dx || j->dweight ? dy : NULL,
                           .dresidual = j->dresidual ? j->dresidual + at : NULL,
                           .add_dresidual = j->add_residual};
   sl_norm_grad(&d, j->dz + at, j->y + at, residual_chunk(j, w, &k), k.out_rows,
                c, &j->norm.workers[w->index].k, j->act);
   if (j->dweight)
-    sl_conv_wgrad(w, &k, sl_source_read(&j->x, k.in_row, k.in_rows, w->x),
-                  w->y);
-  if (j->dx) sl_conv_dgrad(w, &k, w->y, j->dx + k.in_row * j->conv.c, j->add_x);
+    sl_conv_wgrad(
+        w, &k,
+        sl_source_read(&j->x, k.in_row, k.in_rows, sl_conv_x_buffer(w, &k)),
+        dy);
+  if (j->dx) sl_conv_dgrad(w, &k, dy, j->dx + k.in_row * j->conv.c, j->add_x);
 }
 
 static void backward(void *context, int worker, int n) {
@@ -178,7 +181,9 @@ static void backward(void *context, int worker, int n) {
   if (j->dx || j->dweight || j->dresidual)
     for (int64_t i = w.end - 1; i >= w.begin; i--)
       backward_chunk(j, &w, i);
-  if (j->dweight) sl_conv_finish_wgrad(&w, j->dweight, j->add_weight);
+  if (j->dweight)
+    sl_conv_finish_wgrad(&w, j->x.scale ? NULL : j->x.data, NULL, j->dweight,
+                         j->add_weight);
   sl_conv_end(&w);
 }
 

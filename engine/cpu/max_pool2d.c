@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "cpu/cpu.h"
 #include "cpu/floats.h"
+#include "cpu/simd.h"
 #include "ops/pool.h"
 
 typedef struct job {
@@ -22,8 +23,8 @@ typedef struct job {
 
 /* Of equal values the first stays. NaN beats all, and is beaten by NaN only,
  * since comparing with it is false. */
-static void keep_larger(float *restrict best, int32_t *restrict place,
-                        const float *restrict v, int32_t here, int64_t n) {
+SL_INLINE void keep_larger(float *restrict best, int32_t *restrict place,
+                           const float *restrict v, int32_t here, int64_t n) {
   for (int64_t i = 0; i < n; i++) {
     const int wins = (v[i] > best[i]) | (v[i] != v[i]);
     best[i] = wins ? v[i] : best[i];
@@ -31,8 +32,8 @@ static void keep_larger(float *restrict best, int32_t *restrict place,
   }
 }
 
-static void largest_at(const job *j, int64_t n, int64_t oh, int64_t ow,
-                       float *best, int32_t *place, float *buffer) {
+SL_INLINE void largest_at(const job *j, int64_t n, int64_t oh, int64_t ow,
+                          float *best, int32_t *place, float *buffer) {
   int64_t top, bottom, left, right;
   sl_axis_window(&j->h, oh, &top, &bottom);
   sl_axis_window(&j->w, ow, &left, &right);
@@ -53,6 +54,7 @@ static void largest_at(const job *j, int64_t n, int64_t oh, int64_t ow,
     }
 }
 
+SL_SIMD
 static void forward(void *context, int worker, int n_workers) {
   const job *j = context;
   float *best = j->scratch + 3 * j->channels * worker;
@@ -70,14 +72,15 @@ static void forward(void *context, int worker, int n_workers) {
     }
 }
 
-static void add_where(float *restrict sum, const float *restrict dy,
-                      const uint8_t *restrict place, uint8_t here, int64_t n) {
+SL_INLINE void add_where(float *restrict sum, const float *restrict dy,
+                         const uint8_t *restrict place, uint8_t here,
+                         int64_t n) {
   for (int64_t i = 0; i < n; i++)
     sum[i] += place[i] == here ? dy[i] : 0.0f;
 }
 
-static void gradient_at(const job *j, int64_t n, int64_t ih, int64_t iw,
-                        float *sum, float *buffer) {
+SL_INLINE void gradient_at(const job *j, int64_t n, int64_t ih, int64_t iw,
+                           float *sum, float *buffer) {
   int64_t top, bottom, left, right;
   sl_axis_seen_by(&j->h, ih, &top, &bottom);
   sl_axis_seen_by(&j->w, iw, &left, &right);
@@ -93,6 +96,7 @@ static void gradient_at(const job *j, int64_t n, int64_t ih, int64_t iw,
     }
 }
 
+SL_SIMD
 static void backward(void *context, int worker, int n_workers) {
   const job *j = context;
   float *sum = j->scratch + 3 * j->channels * worker;

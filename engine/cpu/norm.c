@@ -134,9 +134,9 @@ SL_INLINE void apply_rows(float *z, const float *y, const float *residual,
 }
 
 SL_SIMD
-void sl_norm_apply(float *z, const float *y, const float *residual,
-                   int64_t rows, int64_t c, const float *scale,
-                   const float *shift, sl_act act) {
+static void apply(float *z, const float *y, const float *residual, int64_t rows,
+                  int64_t c, const float *scale, const float *shift,
+                  sl_act act) {
 #define CALL(A)                                                                \
   if (residual)                                                                \
     apply_rows(z, y, residual, rows, c, scale, shift, A);                      \
@@ -144,6 +144,12 @@ void sl_norm_apply(float *z, const float *y, const float *residual,
     apply_rows(z, y, NULL, rows, c, scale, shift, A)
   SL_ACT_EACH(act, CALL)
 #undef CALL
+}
+
+void sl_norm_apply(float *z, const float *y, const float *residual,
+                   int64_t rows, int64_t c, const float *scale,
+                   const float *shift, sl_act act) {
+  apply(z, y, residual, rows, c, scale, shift, act);
 }
 
 /* --- backward ------------------------------------------------------------- */
@@ -242,11 +248,16 @@ SL_INLINE void grad_rows(const sl_norm_dout *d, const rows_in *in, int64_t rows,
 }
 
 SL_SIMD
+static void grad(const sl_norm_dout *d, const rows_in *in, int64_t rows,
+                 int64_t c, const sl_norm_coefs *k, sl_act act) {
+#define CALL(A) grad_rows(d, in, rows, c, k, A)
+  SL_ACT_EACH(act, CALL)
+#undef CALL
+}
+
 void sl_norm_grad(const sl_norm_dout *d, const float *dz, const float *y,
                   const float *residual, int64_t rows, int64_t c,
                   const sl_norm_coefs *k, sl_act act) {
   const rows_in in = {dz, y, residual};
-#define CALL(A) grad_rows(d, &in, rows, c, k, A)
-  SL_ACT_EACH(act, CALL)
-#undef CALL
+  grad(d, &in, rows, c, k, act);
 }

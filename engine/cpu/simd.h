@@ -3,7 +3,7 @@
  * Kernels are written once, over vectors of 16 floats that the compiler cuts
  * into what the processor has. SL_SIMD in front of a function compiles it for
  * AVX-512, for AVX2 and for the baseline, and picks one as the program
- * starts. */
+ * starts. Only for static functions: clang 14 cannot export such ones. */
 #ifndef SL_CPU_SIMD_H
 #define SL_CPU_SIMD_H
 

@@ -12,6 +12,7 @@ local parts = {
   losses = "sota.losses",
   metrics = "sota.metrics",
   show = "sota.show",
+  options = "sota.options",
 }
 
 local sota = {}
