@@ -1,0 +1,75 @@
+/* slua.h -- the Lua face of the engine. Only lua/ includes Lua's headers.
+ *
+ * The folder: slua_box.c has the box that holds a tensor, scopes and the soft
+ * memory limit; slua_options.c reads option tables; slua_op.c binds every op
+ * of the registry at once; slua_tensor.c has the methods of a tensor. Each
+ * further slua_<part>.c binds one part of the engine and gives one
+ * slua_open_<part>, listed in core.c.
+ *
+ * Rules (lua_error is a longjmp): read arguments first; make the empty box;
+ * let the engine write into the box; raise last. Between "the engine gave me
+ * something" and "it is in a box" there is no call of Lua. Pointers from the
+ * stack are void after anything that may run the collector. */
+#ifndef SL_LUA_SLUA_H
+#define SL_LUA_SLUA_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base/status.h"
+#include "ops/op.h"
+#include "tensor/tensor.h"
+
+#define SLUA_TENSOR "sota.tensor"
+
+/* A userdata that owns one reference, or none while t is NULL. Boxes made
+ * while a scope is open are linked into it. */
+typedef struct slua_box {
+  sl_tensor *t;
+  struct slua_box *prev, *next; /* NULL: in no scope */
+} slua_box;
+
+/* Pushes an empty box. Runs a full collection first when much native memory
+ * has been taken since the last one. */
+slua_box *slua_newbox(lua_State *L);
+slua_box *slua_checkbox(lua_State *L, int arg);     /* any box, open or not */
+sl_tensor *slua_checktensor(lua_State *L, int arg); /* borrowed; open */
+sl_tensor *slua_totensor(lua_State *L, int arg);    /* NULL: not a tensor */
+
+/* Raises "what: message" unless status is SL_OK. what may be NULL. Does not
+ * return then. A Lua error carried as SL_ELUA is raised as it was. */
+void slua_check(lua_State *L, sl_status status, const char *what);
+
+/* Scopes: slua_scope_open returns a mark for slua_scope_close, which releases
+ * every tensor made since, but those moved out by slua_scope_keep. Scopes nest;
+ * closing a mark closes what was opened after it. */
+int slua_scope_open(lua_State *L);
+void slua_scope_close(lua_State *L, int mark);
+void slua_scope_keep(lua_State *L, int arg); /* to the enclosing scope */
+void slua_scope_keep_for_ever(lua_State *L, int arg);
+
+/* Fills opts (of size bytes) from defaults, then from the stack at arg: either
+ * one table {name = value, ...} whose list part is the first list option
+ * ({1, 2} for dims), or values by place in the order of the descriptions.
+ * Unknown names, wrong types and values out of range are errors that name
+ * `what` and the option. */
+void slua_check_options(lua_State *L, int arg, const sl_option *options,
+                        void *opts, size_t size, const char *what);
+
+/* The name in names (ended by NULL) nearest to key, or NULL if none is near:
+ * for "did you mean". */
+const char *slua_nearest(const char *key, const char *const *names);
+
+/* A table of functions: luaL_newlib for parts, with arrays that end in NULL. */
+typedef int slua_opener(lua_State *L); /* adds to the table on top */
+
+/* pcall with a traceback added to string errors. Like lua_pcall. */
+int slua_pcall(lua_State *L, int n_args, int n_results);
+
+/* An sl_spec's shape from arguments: numbers from arg on, or one table. */
+void slua_check_shape(lua_State *L, int arg, sl_ints *shape);
+
+/* Calls from outside: the module. */
+__attribute__((visibility("default"))) int luaopen_sota_core(lua_State *L);
+
+#endif
