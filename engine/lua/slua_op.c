@@ -127,7 +127,7 @@ static int call_op(lua_State *L) {
 static void push_option(lua_State *L, const sl_option *o) {
   static const char *const types[] = {"number",    "integer",   "boolean",
                                       "string",    "integer[]", "integer",
-                                      "integer[]", "dtype"};
+                                      "integer[]", "dtype",     "number[]"};
   lua_newtable(L);
   lua_pushstring(L, o->name), lua_setfield(L, -2, "name");
   lua_pushstring(L, o->help), lua_setfield(L, -2, "help");

@@ -26,7 +26,7 @@ typedef struct sl_ints {
   int64_t v[SL_MAX_RANK];
 } sl_ints;
 
-/* A list of numbers: a value per channel, a range. */
+/* A list of numbers: one per channel, a range. */
 typedef struct sl_floats {
   int n;
   double v[SL_MAX_RANK];
@@ -34,22 +34,22 @@ typedef struct sl_floats {
 
 /* How an option's field is declared: double, int64_t, int, int, sl_ints... */
 typedef enum sl_option_type {
-  SL_OPTION_FLOAT,  /* double in [min, max] */
-  SL_OPTION_INT,    /* int64_t in [min, max] */
-  SL_OPTION_BOOL,   /* int: 0 or 1 */
-  SL_OPTION_ENUM,   /* int: position in names */
-  SL_OPTION_INTS,   /* sl_ints; Lua: {2, 3}, or a single number */
-  SL_OPTION_FLOATS, /* sl_floats, likewise */
-  SL_OPTION_DIM,    /* int64_t; Lua counts from 1, C from 0, both -1 = last */
-  SL_OPTION_DIMS,   /* sl_ints of the above; n = 0: not given */
-  SL_OPTION_DTYPE,  /* int: sl_dtype; def -1: not given */
+  SL_OPTION_FLOAT, /* double in [min, max] */
+  SL_OPTION_INT,   /* int64_t in [min, max] */
+  SL_OPTION_BOOL,  /* int: 0 or 1 */
+  SL_OPTION_ENUM,  /* int: position in names */
+  SL_OPTION_INTS,  /* sl_ints; Lua: {2, 3}, or a single number */
+  SL_OPTION_DIM,   /* int64_t; Lua counts from 1, C from 0, both -1 = last */
+  SL_OPTION_DIMS,  /* sl_ints of the above; n = 0: not given */
+  SL_OPTION_DTYPE, /* int: sl_dtype; def -1: not given */
+  SL_OPTION_FLOATS, /* sl_floats; otherwise as INTS */
 } sl_option_type;
 
 typedef struct sl_option {
   const char *name, *help; /* name NULL ends a table */
   size_t offset;           /* of the field in the options struct */
   sl_option_type type;
-  double def, min, max; /* INTS, FLOATS: def fills v[0], n = 1; NAN: n = 0 */
+  double def, min, max;     /* INTS: def fills v[0], n = 1; NAN: n = 0 */
   const char *const *names; /* of an ENUM; ends with NULL */
   int required;
 } sl_option;
