@@ -355,7 +355,7 @@ static void draw_images(const sl_augment *a, const sl_tensor *x,
     sl_mat3_extent(&view, oh, ow, o->align_corners, &lo, &hi);
     put_params(&d, &view, params + i * SL_AUGMENT_PARAMS);
   }
-  const double d = sl_prefilter_size(h, w, oh, ow, &ph, &pw);
+  const double d = sl_prefilter_size(h, w, ow, &ph, &pw);
   o->prefilter = o->mode == SL_SAMPLE_BILINEAR && d > 1 && d > 2 / (hi - lo);
 }
 

@@ -214,8 +214,7 @@ static sl_sampler view_sampler(const job *k, desk *d, int64_t image,
                                const sl_homography *view) {
   int64_t ph = k->h, pw = k->w;
   load(k, d, image, 0, 0, k->h, k->w);
-  if (k->o->prefilter)
-    sl_prefilter_size(k->h, k->w, k->sampled_h, k->sampled_w, &ph, &pw);
+  if (k->o->prefilter) sl_prefilter_size(k->h, k->w, k->sampled_w, &ph, &pw);
   average(d, ph, pw);
   sl_sampler s = {.in = d->a,
                   .mode = (sl_sample)k->o->mode,
@@ -231,7 +230,7 @@ static sl_sampler crop_sampler(const job *k, desk *d) {
   static const sl_homography straight = {{1, 0, 0, 0, 1, 0, 0, 0, 1}};
   int64_t ph = k->crop_h, pw = k->crop_w;
   if (k->o->crop_mode == SL_SAMPLE_BILINEAR)
-    sl_prefilter_size(k->crop_h, k->crop_w, k->out_h, k->out_w, &ph, &pw);
+    sl_prefilter_size(k->crop_h, k->crop_w, k->out_w, &ph, &pw);
   average(d, ph, pw);
   sl_sampler s = {.in = d->a,
                   .mode = (sl_sample)k->o->crop_mode,

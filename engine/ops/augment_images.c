@@ -26,9 +26,9 @@ static const sl_option options[] = {
 #undef T
 /* clang-format on */
 
-double sl_prefilter_size(int64_t h, int64_t w, int64_t oh, int64_t ow,
-                         int64_t *ph, int64_t *pw) {
-  const double d = fmin((double)h / (double)oh, (double)w / (double)ow) / 2;
+double sl_prefilter_size(int64_t h, int64_t w, int64_t ow, int64_t *ph,
+                         int64_t *pw) {
+  const double d = fmin((double)h / (double)ow, (double)w / 2) / 2;
   *ph = d > 1 ? (int64_t)((double)h * (1 / d)) : h;
   *pw = d > 1 ? (int64_t)((double)w * (1 / d)) : w;
   return d;

@@ -59,10 +59,12 @@ typedef struct sl_augment_images_opts {
   int dtype;                /* of out: f32 or bf16 */
 } sl_augment_images_opts;
 
-/* fastai's rule for averaging before an image h x w is sampled at oh x ow:
- *   d = min(h / oh, w / ow) / 2,  sizes trunc(h / d), trunc(w / d)
- * when d > 1. Returns d, and gives h and w themselves if d <= 1. */
-double sl_prefilter_size(int64_t h, int64_t w, int64_t oh, int64_t ow,
-                         int64_t *ph, int64_t *pw);
+/* fastai's rule for averaging before an image h x w is sampled ow wide:
+ *   d = min(h / ow, w / 2) / 2,  sizes trunc(h / d), trunc(w / d)
+ * when d > 1. Meant was min(h / oh, w / ow): fastai takes the last two sizes
+ * of its grid, (N, oh, ow, 2). For squares it is the same; the numbers of
+ * others follow it, and so do we. Returns d; gives h and w if d <= 1. */
+double sl_prefilter_size(int64_t h, int64_t w, int64_t ow, int64_t *ph,
+                         int64_t *pw);
 
 #endif

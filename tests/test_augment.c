@@ -1,0 +1,1192 @@
+/* test_augment.c -- the fused kernel against fastai 2.8 and PyTorch
+ * (golden/affine.json) and against a slow sampler written here; then whole
+ * lists of transforms: probabilities, order, names of draws, validation. */
+#include "augment/augment.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "augment/draw.h"
+#include "base/alloc.h"
+#include "base/threads.h"
+#include "golden.h"
+#include "support.h"
+
+enum { PARAMS = SL_AUGMENT_PARAMS };
+
+static json_t *affine;
+
+static void setup(void) {
+  affine = t_golden("affine.json");
+}
+
+static void teardown(void) {
+  json_decref(affine);
+}
+
+/* --- helpers -------------------------------------------------------------- */
+
+static sl_augment_images_opts defaults(void) {
+  sl_augment_images_opts o;
+  sl_op_defaults(sl_op_get(SL_OP_augment_images), &o);
+  return o;
+}
+
+/* Neutral rows of params for n images that look through `view`. */
+static sl_tensor *params_of(int n, const sl_mat3 *view) {
+  sl_tensor *t = t_zeros(SL_F32, 2, n, PARAMS);
+  for (int i = 0; i < n; i++) {
+    float *p = sl_f32(t) + i * PARAMS;
+    for (int k = 0; k < 9; k++)
+      p[k] = (float)view->m[k];
+    p[SL_AUGMENT_MUL] = p[SL_AUGMENT_SATURATION] = 1;
+  }
+  return t;
+}
+
+/* Runs the op on x with these params; releases the params. */
+static sl_tensor *run(sl_tensor *x, sl_tensor *params,
+                      const sl_augment_images_opts *o) {
+  sl_tensor *out = t_run(SL_OP_augment_images, o, 2, x, params);
+  sl_tensor_release(params);
+  return out;
+}
+
+/* hval(k, (1, C, h, w), 0.5) + 0.5 as (1, h, w, 3), missing channels 0. */
+static sl_tensor *hashed(uint32_t k, int channels, int h, int w) {
+  sl_tensor *t = t_zeros(SL_F32, 4, 1, h, w, 3);
+  for (int c = 0; c < channels; c++)
+    for (int i = 0; i < h * w; i++)
+      sl_f32(t)[3 * i + c] =
+          (float)((2 * t_hash(k, (uint32_t)(c * h * w + i)) - 1) * 0.5) + 0.5f;
+  return t;
+}
+
+/* t (1, h, w, 3) against a vector [1][C][h][w]. */
+static void same_images(sl_tensor *t, json_t *want, double tol,
+                        const char *what) {
+  json_t *channels = json_array_get(want, 0);
+  for (size_t c = 0; c < json_array_size(channels); c++) {
+    json_t *rows = json_array_get(channels, c);
+    ck_assert_int_eq(t->shape[1], (int64_t)json_array_size(rows));
+    for (size_t y = 0; y < json_array_size(rows); y++) {
+      json_t *row = json_array_get(rows, y);
+      ck_assert_int_eq(t->shape[2], (int64_t)json_array_size(row));
+      for (size_t x = 0; x < json_array_size(row); x++) {
+        const float got = sl_f32(t)[(y * (size_t)t->shape[2] + x) * 3 + c];
+        ck_assert_msg(fabs((double)got - t_at(row, x)) <= tol,
+                      "%s: [%zu][%zu][%zu] is %.9g, want %.9g", what, c, y, x,
+                      (double)got, t_at(row, x));
+      }
+    }
+  }
+}
+
+/* Flip, 10 degrees, zoom 1.1 at (.3, .8), on 4 x 6. */
+static sl_mat3 composed(void) {
+  const sl_mat3 flip = sl_mat3_dihedral(1), turn = sl_mat3_rotate(10);
+  const sl_mat3 zoomed = sl_mat3_zoom(1.1, 0.3, 0.8);
+  sl_mat3 m = sl_mat3_mul(&flip, &turn);
+  m = sl_mat3_mul(&m, &zoomed);
+  return sl_mat3_prepare(&m, 4, 6);
+}
+
+/* --- the kernel against the vectors --------------------------------------- */
+
+static const struct {
+  const char *key;
+  sl_sample mode;
+  sl_pad_mode pad;
+} samplings[] = {{"reflection", SL_SAMPLE_BILINEAR, SL_PAD_REFLECTION},
+                 {"border", SL_SAMPLE_BILINEAR, SL_PAD_BORDER},
+                 {"zeros", SL_SAMPLE_BILINEAR, SL_PAD_ZEROS},
+                 {"nearest_reflection", SL_SAMPLE_NEAREST, SL_PAD_REFLECTION}};
+
+START_TEST(sampling) {
+  json_t *want = t_member(affine, "sample_composed_to_3x5");
+  const sl_mat3 view = composed();
+  sl_tensor *x = hashed(3, 2, 4, 6);
+  sl_augment_images_opts o = defaults();
+  o.size = (sl_ints){2, {3, 5}};
+  o.mode = (int)samplings[_i].mode;
+  o.pad_mode = (int)samplings[_i].pad;
+  sl_tensor *y = run(x, params_of(1, &view), &o);
+  same_images(y, t_member(want, samplings[_i].key), 1e-6, samplings[_i].key);
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+}
+END_TEST
+
+START_TEST(affine_then_warp) {
+  const sl_mat3 matrix = composed(), warp = sl_mat3_warp(0.1, -0.15);
+  const sl_mat3 view = sl_mat3_mul(&warp, &matrix);
+  sl_tensor *x = hashed(3, 2, 4, 6), *y = run(x, params_of(1, &view), NULL);
+  same_images(y,
+              t_member(t_member(affine, "affine_then_warp_same_size"), "out"),
+              1e-6, "affine, warp");
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+}
+END_TEST
+
+/* Both as step 2 and as the resizing of a crop. */
+START_TEST(resize_with_and_without_prefilter) {
+  static const char *const keys[] = {
+      "to_8x8 (d=min(23/8,19/8)/2=1.1875>1: area-average to 19x16 first)",
+      "to_12x12 (no prefilter)"};
+  const int size = _i ? 12 : 8;
+  json_t *want = t_member(t_member(affine, "gpu_resize"), keys[_i]);
+  sl_tensor *x = hashed(4, 1, 23, 19);
+  sl_augment_images_opts o = defaults();
+  o.size = (sl_ints){1, {size}};
+  o.prefilter = 1;
+  sl_tensor *y = run(x, params_of(1, &sl_mat3_identity), &o);
+  same_images(y, want, 1e-6, "size");
+  sl_tensor_release(y);
+  o = defaults();
+  o.crop_size = (sl_ints){1, {size}};
+  y = run(x, params_of(1, &sl_mat3_identity), &o);
+  same_images(y, want, 1e-6, "crop_size");
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+}
+END_TEST
+
+START_TEST(lighting) {
+  json_t *all = t_member(affine, "lighting");
+  json_t *pixels = t_member(all, "pixels"), *row, *rows = t_member(all, "rows");
+  const int n = (int)json_array_size(pixels);
+  sl_tensor *x = t_zeros(SL_F32, 4, 1, 1, n, 3);
+  for (int i = 0; i < 3 * n; i++)
+    sl_f32(x)[i] = (float)t_at(pixels, (size_t)i / 3);
+  size_t r;
+  json_array_foreach(rows, r, row) {
+    const double b = t_number(row, "brightness_change");
+    const double c = t_number(row, "contrast");
+    sl_tensor *p = params_of(1, &sl_mat3_identity);
+    sl_f32(p)[SL_AUGMENT_MUL] = (float)c;
+    sl_f32(p)[SL_AUGMENT_ADD] = (float)(sl_brightness_term(b) * c);
+    sl_tensor *y = run(x, p, NULL);
+    for (int i = 0; i < 3 * n; i++)
+      ck_assert_double_eq_tol((double)sl_f32(y)[i],
+                              t_at(t_member(row, "out"), (size_t)i / 3), 1e-6);
+    sl_tensor_release(y);
+  }
+  ck_assert_uint_eq(r, 7);
+  sl_tensor_release(x);
+}
+END_TEST
+
+/* The polynomials against libm, over the whole range. */
+START_TEST(light_is_accurate) {
+  const int n = 4096;
+  const float mul = 1.37f, add = -0.61f;
+  sl_tensor *x = t_zeros(SL_F32, 4, 1, 1, n, 3);
+  for (int i = 0; i < 3 * n; i++)
+    sl_f32(x)[i] = (float)i / (float)(3 * n - 1);
+  sl_tensor *p = params_of(1, &sl_mat3_identity);
+  sl_f32(p)[SL_AUGMENT_MUL] = mul;
+  sl_f32(p)[SL_AUGMENT_ADD] = add;
+  sl_tensor *y = run(x, p, NULL);
+  for (int i = 0; i < 3 * n; i++) {
+    const float lo = fmaxf(sl_f32(x)[i], 1e-7f);
+    const double v = (double)fminf(lo, 1 - 1e-7f);
+    const double l = -log(1 / v - 1) * (double)mul + (double)add;
+    ck_assert_double_eq_tol((double)sl_f32(y)[i], 1 / (1 + exp(-l)), 3e-7);
+  }
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+}
+END_TEST
+
+START_TEST(saturation_and_hue) {
+  sl_tensor *x = hashed(5, 3, 2, 2);
+  sl_tensor *p = params_of(1, &sl_mat3_identity);
+  sl_f32(p)[SL_AUGMENT_SATURATION] = 0.7f;
+  sl_tensor *y = run(x, p, NULL);
+  same_images(y, t_member(t_member(affine, "saturation_0.7"), "out"), 1e-6,
+              "saturation");
+  sl_tensor_release(y);
+  p = params_of(1, &sl_mat3_identity);
+  sl_f32(p)[SL_AUGMENT_HUE] = 0.05f;
+  y = run(x, p, NULL);
+  same_images(y, t_member(t_member(affine, "hue_plus0.05"), "out"), 1e-6,
+              "hue");
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+}
+END_TEST
+
+/* --- the kernel against a slow sampler ------------------------------------ */
+
+static double fold_back(double p, int size, int pad, int align) {
+  const double low = align ? 0 : -0.5, span = align ? size - 1 : size;
+  if (pad == SL_PAD_REFLECTION && span > 0) {
+    p = fmod(fabs(p - low), 2 * span);
+    p = low + (p > span ? 2 * span - p : p);
+  }
+  return pad == SL_PAD_ZEROS ? p : fmin(fmax(p, 0), size - 1);
+}
+
+static double pixel(sl_tensor *x, int64_t i, int64_t j, int c) {
+  if (i < 0 || j < 0 || i >= x->shape[1] || j >= x->shape[2]) return 0;
+  return (double)sl_f32(x)[(i * x->shape[2] + j) * 3 + c];
+}
+
+static double grid(int64_t i, int64_t n, int align) {
+  if (align) return n == 1 ? 0 : -1 + 2 * (double)i / (double)(n - 1);
+  return (2 * (double)i + 1) / (double)n - 1;
+}
+
+static double place(double v, int64_t n, int pad, int align) {
+  const double p =
+      align ? (v + 1) / 2 * (double)(n - 1) : ((v + 1) * (double)n - 1) / 2;
+  return fold_back(p, (int)n, pad, align);
+}
+
+static double slow(sl_tensor *x, const sl_mat3 *view, int64_t i, int64_t j,
+                   int c, const sl_augment_images_opts *o) {
+  const double *m = view->m;
+  const double u = grid(j, o->size.v[1], o->align_corners);
+  const double v = grid(i, o->size.v[0], o->align_corners);
+  const double d = m[6] * u + m[7] * v + m[8];
+  const double px = place((m[0] * u + m[1] * v + m[2]) / d, x->shape[2],
+                          o->pad_mode, o->align_corners);
+  const double py = place((m[3] * u + m[4] * v + m[5]) / d, x->shape[1],
+                          o->pad_mode, o->align_corners);
+  const int64_t x0 = (int64_t)floor(px), y0 = (int64_t)floor(py);
+  const double fx = px - (double)x0, fy = py - (double)y0;
+  return (pixel(x, y0, x0, c) * (1 - fx) + pixel(x, y0, x0 + 1, c) * fx) *
+             (1 - fy) +
+         (pixel(x, y0 + 1, x0, c) * (1 - fx) +
+          pixel(x, y0 + 1, x0 + 1, c) * fx) *
+             fy;
+}
+
+static const int sizes[][4] = {{4, 6, 3, 5},     {7, 5, 9, 4}, {1, 1, 3, 2},
+                               {1, 8, 2, 5},     {8, 1, 5, 3}, {16, 16, 1, 1},
+                               {33, 17, 17, 33}, {2, 2, 31, 7}};
+
+START_TEST(sampling_of_all_sizes) {
+  const int *s = sizes[_i];
+  const sl_mat3 m = sl_mat3_rotate(25), z = sl_mat3_zoom(0.6, 0.3, 0.8);
+  const sl_mat3 both = sl_mat3_mul(&m, &z), warp = sl_mat3_warp(-0.12, 0.17);
+  sl_mat3 view = sl_mat3_mul(&warp, &both);
+  for (int k = 0; k < 9; k++)
+    view.m[k] = (double)(float)view.m[k]; /* as the kernel sees it */
+  sl_tensor *x = t_random(7, 0, 1, 4, 1, s[0], s[1], 3);
+  for (int pad = SL_PAD_REFLECTION; pad <= SL_PAD_ZEROS; pad++)
+    for (int align = 0; align < 2; align++) {
+      sl_augment_images_opts o = defaults();
+      o.size = (sl_ints){2, {s[2], s[3]}};
+      o.pad_mode = pad;
+      o.align_corners = align;
+      sl_tensor *y = run(x, params_of(1, &view), &o);
+      for (int i = 0; i < s[2] * s[3] * 3; i++) {
+        const double want =
+            slow(x, &view, i / 3 / s[3], i / 3 % s[3], i % 3, &o);
+        ck_assert_msg(fabs((double)sl_f32(y)[i] - want) < 1e-5,
+                      "pad %d, align %d, element %d: %.9g, want %.9g", pad,
+                      align, i, (double)sl_f32(y)[i], want);
+      }
+      sl_tensor_release(y);
+    }
+  sl_tensor_release(x);
+}
+END_TEST
+
+/* A horizon in the picture: any value, but no crash and none outside. */
+START_TEST(wild_perspective) {
+  static const float wild[] = {1e30f, -1e30f, INFINITY, NAN, 0, 1.5f};
+  sl_tensor *x = t_random(7, 0, 1, 4, 1, 9, 9, 3);
+  for (int pad = SL_PAD_REFLECTION; pad <= SL_PAD_ZEROS; pad++)
+    for (int k = 0; k < 54; k++) {
+      sl_augment_images_opts o = defaults();
+      o.pad_mode = pad;
+      sl_tensor *p = params_of(1, &sl_mat3_identity);
+      sl_f32(p)[k / 6] = wild[k % 6];
+      sl_tensor *y = run(x, p, &o);
+      for (int i = 0; i < 243; i++)
+        ck_assert(sl_f32(y)[i] >= -1e-6f && sl_f32(y)[i] <= 1 + 1e-6f);
+      sl_tensor_release(y);
+    }
+  sl_tensor_release(x);
+}
+END_TEST
+
+/* A mirror is exact, to the bit, in either form of pixel. */
+START_TEST(mirror_is_exact) {
+  const sl_mat3 flip = sl_mat3_dihedral(1);
+  sl_tensor *x = t_zeros(SL_U8, 4, 1, 5, 460, 3);
+  t_hash_pixels(11, 5 * 460 * 3, sl_u8(x));
+  sl_tensor *y = run(x, params_of(1, &flip), NULL);
+  for (int i = 0; i < 5 * 460; i++)
+    for (int c = 0; c < 3; c++) {
+      const int from = (i / 460) * 460 + 459 - i % 460;
+      ck_assert(sl_f32(y)[3 * i + c] == (float)sl_u8(x)[3 * from + c] / 255.0f);
+    }
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+}
+END_TEST
+
+/* A crop is the window of the whole, with and without a view before it. */
+START_TEST(crop_is_a_window) {
+  const sl_mat3 turn = sl_mat3_rotate(20);
+  const sl_mat3 *view = _i ? &turn : &sl_mat3_identity;
+  sl_tensor *x = t_random(3, 0, 1, 4, 2, 12, 10, 3);
+  sl_augment_images_opts o = defaults();
+  sl_tensor *whole = run(x, params_of(2, view), &o);
+  o.crop = (sl_ints){4, {3, 2, 6, 7}};
+  sl_tensor *part = run(x, params_of(2, view), &o);
+  for (int n = 0; n < 2; n++)
+    for (int i = 0; i < 6; i++)
+      for (int j = 0; j < 7 * 3; j++)
+        ck_assert(fabsf(sl_f32(part)[(n * 6 + i) * 21 + j] -
+                        sl_f32(whole)[(n * 12 + i + 3) * 30 + 6 + j]) < 2e-6f);
+  sl_tensor_release(part);
+  sl_tensor_release(whole);
+  sl_tensor_release(x);
+}
+END_TEST
+
+/* --- kernel: normalise, noise, dtypes, errors ----------------------------- */
+
+START_TEST(normalise) {
+  json_t *want = t_member(affine, "normalize_imagenet");
+  const float stats[] = {0.485f, 0.456f, 0.406f, 0.229f, 0.224f, 0.225f};
+  sl_tensor *x = t_zeros(SL_F32, 4, 1, 1, 1, 3), *s = t_f32(stats, 2, 2, 3);
+  sl_tensor *p = params_of(1, &sl_mat3_identity);
+  for (size_t c = 0; c < 3; c++)
+    sl_f32(x)[c] = (float)t_at(t_member(want, "in"), c);
+  sl_tensor *y = t_run(SL_OP_augment_images, NULL, 3, x, p, s);
+  for (size_t c = 0; c < 3; c++)
+    ck_assert_double_eq_tol((double)sl_f32(y)[c],
+                            t_at(t_member(want, "out"), c), 1e-6);
+  sl_tensor_release(y);
+  sl_tensor_release(p);
+  sl_tensor_release(s);
+  sl_tensor_release(x);
+}
+END_TEST
+
+START_TEST(statistics_of_a_batch) {
+  json_t *want = t_member(affine, "normalize_from_batch");
+  sl_tensor *x = t_zeros(SL_F32, 4, 2, 4, 5, 3);
+  for (uint32_t j = 0; j < 120; j++) { /* (2, 3, 4, 5) -> (2, 4, 5, 3) */
+    const uint32_t n = j / 60, c = j / 20 % 3, at = j % 20;
+    sl_f32(x)[(n * 20 + at) * 3 + c] =
+        (float)((2 * t_hash(6, j) - 1) * 0.5) + 0.5f;
+  }
+  double mean[3], std[3];
+  ck_assert_int_eq(sl_image_statistics(x, mean, std), SL_OK);
+  for (size_t c = 0; c < 3; c++) {
+    ck_assert_double_eq_tol(mean[c], t_at(t_member(want, "mean"), c), 1e-6);
+    ck_assert_double_eq_tol(std[c], t_at(t_member(want, "std_plus_1e-7"), c),
+                            1e-6);
+  }
+  sl_tensor_release(x);
+}
+END_TEST
+
+START_TEST(noise_in_boxes) {
+  enum { N = 4, S = 64 };
+  const int32_t boxes[] = {10, 20, 40, 30, 60, 60, 9, 9}; /* one overhangs */
+  const int32_t items[] = {5, 6, 7, 5};
+  sl_tensor *x = t_zeros(SL_U8, 4, N, S, S, 3);
+  sl_tensor *b = t_i32(boxes, 2, 2, 4), *it = t_i32(items, 1, N);
+  sl_tensor *p = params_of(N, &sl_mat3_identity);
+  sl_augment_images_opts o = defaults();
+  o.seed = 3;
+  o.use = 0x180;
+  sl_tensor *y = t_run(SL_OP_augment_images, &o, 5, x, p, NULL, b, it);
+  const float *v = sl_f32(y);
+  double sum = 0, squares = 0, product = 0;
+  int64_t n = 0;
+  for (int64_t k = 0; k < N * S * S * 3; k++) {
+    const int64_t i = k / (S * 3) % S, j = k / 3 % S;
+    const int inside =
+        (i >= 10 && i < 50 && j >= 20 && j < 50) || (i >= 60 && j >= 60);
+    ck_assert(inside == (v[k] != 0));
+    if (!inside || k >= 3 * S * S * 3) continue; /* image 4 repeats image 1 */
+    n++;
+    sum += (double)v[k];
+    squares += (double)(v[k] * v[k]);
+    product += (double)(v[k] * v[k + 1]);
+  }
+  ck_assert_int_eq(n, 3 * (40 * 30 + 16) * 3);
+  ck_assert_double_eq_tol(sum / (double)n, 0, 0.04);
+  ck_assert_double_eq_tol(squares / (double)n, 1, 0.06);
+  ck_assert_double_eq_tol(product / (double)n, 0, 0.04);
+  ck_assert(memcmp(v, v + 3 * S * S * 3, S * S * 3 * sizeof *v) == 0);
+  ck_assert(memcmp(v, v + S * S * 3, S * S * 3 * sizeof *v) != 0);
+  sl_tensor_release(y);
+  sl_tensor_release(p);
+  sl_tensor_release(it);
+  sl_tensor_release(b);
+  sl_tensor_release(x);
+}
+END_TEST
+
+START_TEST(bf16_is_the_rounded_result) {
+  const sl_mat3 view = sl_mat3_rotate(8);
+  sl_tensor *x = t_random(3, 0, 1, 4, 2, 9, 11, 3);
+  sl_augment_images_opts o = defaults();
+  sl_tensor *y = run(x, params_of(2, &view), &o);
+  o.dtype = SL_BF16;
+  sl_tensor *z = run(x, params_of(2, &view), &o);
+  ck_assert_int_eq(z->dtype, SL_BF16);
+  for (int i = 0; i < 2 * 9 * 11 * 3; i++)
+    ck_assert_int_eq(sl_b16(z)[i], sl_bf16_from_f32(sl_f32(y)[i]));
+  sl_tensor_release(z);
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+}
+END_TEST
+
+START_TEST(kernel_errors) {
+  const sl_op_id id = SL_OP_augment_images;
+  sl_tensor *x = t_zeros(SL_U8, 4, 1, 4, 4, 3), *p = t_zeros(SL_F32, 2, 1, 13);
+  sl_tensor *grey = t_zeros(SL_U8, 4, 1, 4, 4, 1);
+  sl_tensor *none = t_zeros(SL_U8, 4, 0, 4, 4, 3);
+  sl_tensor *boxes = t_zeros(SL_I32, 2, 1, 4);
+  t_fails("(N, H, W, 3), not u8 (1, 4, 4, 1)", id, NULL, 2, grey, p);
+  t_fails("images are empty", id, NULL, 2, none, p);
+  t_fails("params must be f32 (1, 13), not u8", id, NULL, 2, x, x);
+  t_fails("stats must be f32 (2, 3)", id, NULL, 3, x, p, p);
+  t_fails("boxes need items", id, NULL, 4, x, p, NULL, boxes);
+  t_fails("items must be i32 (1)", id, NULL, 5, x, p, NULL, boxes, boxes);
+  sl_augment_images_opts o = defaults();
+  o.crop = (sl_ints){4, {2, 2, 3, 2}};
+  t_fails("crop of 3 x 2 at 2, 2 is not inside 4 x 4", id, &o, 2, x, p);
+  o.crop.n = 2;
+  t_fails("{top, left, height, width}", id, &o, 2, x, p);
+  o = defaults();
+  o.dtype = SL_U8;
+  t_fails("dtype must be f32 or bf16, not u8", id, &o, 2, x, p);
+  sl_tensor_release(boxes);
+  sl_tensor_release(none);
+  sl_tensor_release(grey);
+  sl_tensor_release(p);
+  sl_tensor_release(x);
+}
+END_TEST
+
+/* --- lists of transforms -------------------------------------------------- */
+
+static sl_augment *new_list(void) {
+  sl_augment *a = NULL;
+  ck_assert_int_eq(sl_augment_new(&a), SL_OK);
+  return a;
+}
+
+static void add(sl_augment *a, sl_transform_id id, const void *opts) {
+  ck_assert_msg(sl_augment_add(a, id, opts) == SL_OK, "%s", sl_error());
+}
+
+static sl_augment *list_of(sl_transform_id id, const void *opts) {
+  sl_augment *a = new_list();
+  add(a, id, opts);
+  return a;
+}
+
+static void not_added(sl_augment *a, sl_transform_id id, const void *opts,
+                      const char *want) {
+  ck_assert_int_eq(sl_augment_add(a, id, opts), SL_EINVAL);
+  ck_assert_msg(strstr(sl_error(), want) != NULL, "%s", sl_error());
+}
+
+static const uint32_t *rows(void) {
+  static uint32_t r[10000];
+  for (uint32_t i = 0; i < 10000; i++)
+    r[i] = i;
+  return r;
+}
+
+static sl_tensor *apply(const sl_augment *a, sl_tensor *x,
+                        sl_augment_batch batch) {
+  sl_tensor *out = NULL;
+  if (!batch.items) batch.items = rows();
+  ck_assert_msg(sl_augment_apply(a, x, &batch, SL_F32, &out) == SL_OK, "%s",
+                sl_error());
+  return out;
+}
+
+static const sl_augment_batch train = {.seed = 1, .epoch = 2, .train = 1};
+
+/* Images whose red is x and whose green is y, in [-1, 1] mapped to [0, 1]:
+ * sampled ones tell where they were sampled. */
+enum { MANY = 10000, SIDE = 5 };
+static sl_tensor *coordinates(void) {
+  sl_tensor *x = t_zeros(SL_F32, 4, MANY, SIDE, SIDE, 3);
+  for (int64_t i = 0; i < (int64_t)MANY * SIDE * SIDE; i++) {
+    sl_f32(x)[3 * i] = (float)(i % SIDE) / (SIDE - 1);
+    sl_f32(x)[3 * i + 1] = (float)(i / SIDE % SIDE) / (SIDE - 1);
+  }
+  return x;
+}
+
+/* What image n saw at output row i, column j. */
+static void seen(sl_tensor *y, int64_t n, int i, int j, double *at) {
+  const float *p = sl_f32(y) + ((n * SIDE + i) * SIDE + j) * 3;
+  at[0] = 2 * (double)p[0] - 1;
+  at[1] = 2 * (double)p[1] - 1;
+}
+
+START_TEST(half_are_flipped) {
+  sl_sampling o;
+  sl_transform_defaults(SL_TRANSFORM_FLIP, &o);
+  sl_augment *a = list_of(SL_TRANSFORM_FLIP, &o);
+  sl_tensor *x = coordinates(), *y = apply(a, x, train);
+  int flipped = 0;
+  for (int64_t n = 0; n < MANY; n++) {
+    double at[2];
+    seen(y, n, 0, 0, at);
+    ck_assert(at[0] == 1 || at[0] == -1);
+    ck_assert(at[1] == -1);
+    flipped += at[0] == 1;
+  }
+  ck_assert_int_ge(flipped, 4800); /* 4 sigma: 200 */
+  ck_assert_int_le(flipped, 5200);
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+  sl_augment_free(a);
+}
+END_TEST
+
+/* All eight with p = 1: each an eighth. Told by two corners. */
+START_TEST(dihedral_is_one_of_eight) {
+  sl_sampling o;
+  sl_transform_defaults(SL_TRANSFORM_DIHEDRAL, &o);
+  o.p = 1;
+  sl_augment *a = list_of(SL_TRANSFORM_DIHEDRAL, &o);
+  sl_tensor *x = coordinates(), *y = apply(a, x, train);
+  int count[16] = {0};
+  for (int64_t n = 0; n < MANY; n++) {
+    double p[2], q[2];
+    seen(y, n, 0, 0, p);
+    seen(y, n, 0, SIDE - 1, q);
+    count[(p[0] > 0) * 8 + (p[1] > 0) * 4 + (q[0] > 0) * 2 + (q[1] > 0)]++;
+  }
+  int kinds = 0;
+  for (int i = 0; i < 16; i++) {
+    if (count[i] == 0) continue;
+    kinds++;
+    ck_assert_int_ge(count[i], 1100); /* 1250, 4 sigma: 132 */
+    ck_assert_int_le(count[i], 1400);
+  }
+  ck_assert_int_eq(kinds, 8);
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+  sl_augment_free(a);
+}
+END_TEST
+
+/* Mean, range and share of zeros of what was drawn: uniform in [-1, 1] after
+ * scaling, with probability p. */
+typedef struct tally {
+  double sum, lo, hi;
+  int n, neutral;
+} tally;
+
+static void count_in(tally *t, double v) {
+  t->n++;
+  if (fabs(v) < 1e-5) {
+    t->neutral++;
+    return;
+  }
+  t->sum += v;
+  t->lo = fmin(t->lo, v);
+  t->hi = fmax(t->hi, v);
+}
+
+static void is_uniform(const tally *t, double p, const char *what) {
+  const int applied = t->n - t->neutral;
+  ck_assert_msg(fabs((double)applied / t->n - p) < 0.02, "%s: applied to %d",
+                what, applied);
+  ck_assert_msg(fabs(t->sum / applied) < 0.03, "%s: mean %g", what,
+                t->sum / applied);
+  ck_assert_msg(t->lo < -0.99 && t->lo >= -1.0001, "%s: from %g", what, t->lo);
+  ck_assert_msg(t->hi > 0.99 && t->hi <= 1.0001, "%s: to %g", what, t->hi);
+}
+
+START_TEST(rotations) {
+  sl_rotate_opts o;
+  sl_transform_defaults(SL_TRANSFORM_ROTATE, &o);
+  o.s.p = 0.75;
+  sl_augment *a = list_of(SL_TRANSFORM_ROTATE, &o);
+  sl_tensor *x = coordinates(), *y = apply(a, x, train);
+  tally t = {0};
+  for (int64_t n = 0; n < MANY; n++) {
+    double at[2];
+    seen(y, n, 2, 3, at); /* output (0.5, 0) sees (cos / 2, -sin / 2) */
+    count_in(&t, -atan2(at[1], at[0]) * 180 / M_PI / 10);
+  }
+  is_uniform(&t, 0.75, "rotation");
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+  sl_augment_free(a);
+}
+END_TEST
+
+START_TEST(zooms) {
+  sl_zoom_opts o;
+  sl_transform_defaults(SL_TRANSFORM_ZOOM, &o);
+  sl_augment *a = list_of(SL_TRANSFORM_ZOOM, &o);
+  sl_tensor *x = coordinates(), *y = apply(a, x, train);
+  tally t = {0};
+  double furthest = 0;
+  for (int64_t n = 0; n < MANY; n++) {
+    double left[2], right[2];
+    seen(y, n, 2, 0, left);
+    seen(y, n, 2, 4, right);
+    const double s = (right[0] - left[0]) / 2, zoom = 1 / s;
+    const double middle = (right[0] + left[0]) / 2;
+    ck_assert(fabs(middle) <= 1 - s + 1e-5);
+    furthest = fmax(furthest, fabs(middle));
+    count_in(&t, s < 1 - 1e-5 ? (zoom - 1.05) / 0.05 : 0);
+  }
+  is_uniform(&t, 0.5, "zoom");
+  ck_assert_double_gt(furthest, 0.08);
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+  sl_augment_free(a);
+}
+END_TEST
+
+/* mx and my are masked separately. The middle of the output sees
+ * (h2, h5) / 1: (-mx, -my) when one of them is 0. */
+START_TEST(perspectives) {
+  sl_warp_opts o;
+  sl_transform_defaults(SL_TRANSFORM_WARP, &o);
+  o.s.p = 0.75;
+  sl_augment *a = list_of(SL_TRANSFORM_WARP, &o);
+  sl_tensor *x = coordinates(), *y = apply(a, x, train);
+  int both = 0, one = 0, none = 0;
+  tally t = {0};
+  for (int64_t n = 0; n < MANY; n++) {
+    double at[2];
+    seen(y, n, 2, 2, at);
+    const int mx = fabs(at[0]) > 1e-5, my = fabs(at[1]) > 1e-5;
+    both += mx && my;
+    one += mx != my;
+    none += !mx && !my;
+    if (!my) count_in(&t, -at[0] / 0.2);
+  }
+  ck_assert_double_eq_tol(both, MANY * 0.5625, 250);
+  ck_assert_double_eq_tol(one, MANY * 0.375, 250);
+  ck_assert_double_eq_tol(none, MANY * 0.0625, 150);
+  ck_assert_double_eq_tol((double)t.neutral / t.n, 0.25, 0.04);
+  ck_assert(t.lo < -0.97 && t.lo > -1.001 && t.hi > 0.97 && t.hi < 1.001);
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+  sl_augment_free(a);
+}
+END_TEST
+
+static double logit_of(float y) {
+  return -log(1 / (double)y - 1);
+}
+
+/* One pixel an image: red 0.5, green 0.8. */
+static sl_tensor *two_tones(void) {
+  sl_tensor *x = t_zeros(SL_F32, 4, MANY, 1, 1, 3);
+  for (int i = 0; i < MANY; i++) {
+    sl_f32(x)[3 * i] = 0.5f;
+    sl_f32(x)[3 * i + 1] = 0.8f;
+  }
+  return x;
+}
+
+START_TEST(brightness_then_contrast) {
+  sl_light_opts o;
+  sl_transform_defaults(SL_TRANSFORM_BRIGHTNESS, &o);
+  sl_augment *a = list_of(SL_TRANSFORM_BRIGHTNESS, &o);
+  add(a, SL_TRANSFORM_CONTRAST, &o);
+  sl_tensor *x = two_tones(), *y = apply(a, x, train);
+  tally contrast = {0}, brightness = {0};
+  for (int64_t n = 0; n < MANY; n++) {
+    const double red = logit_of(sl_f32(y)[3 * n]);
+    const double c = (logit_of(sl_f32(y)[3 * n + 1]) - red) / log(4);
+    const double term = red / c; /* brightness comes first */
+    count_in(&contrast, fabs(c - 1) < 1e-5 ? 0 : log(c) / -log(0.8));
+    count_in(&brightness,
+             fabs(term) < 1e-5 ? 0 : (1 / (1 + exp(-term)) - 0.5) / 0.1);
+  }
+  is_uniform(&contrast, 0.75, "contrast");
+  is_uniform(&brightness, 0.75, "brightness");
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+  sl_augment_free(a);
+}
+END_TEST
+
+START_TEST(hue_and_saturation_are_drawn) {
+  sl_light_opts o;
+  sl_transform_defaults(SL_TRANSFORM_HUE, &o);
+  ck_assert(o.amount == 0.1);
+  sl_augment *a = list_of(SL_TRANSFORM_HUE, &o);
+  sl_tensor *x = two_tones(), *y = apply(a, x, train);
+  int same = 0;
+  for (int64_t n = 0; n < MANY; n++)
+    same += memcmp(sl_f32(x) + 3 * n, sl_f32(y) + 3 * n, 12) == 0;
+  ck_assert_double_eq_tol(same, MANY * 0.25, 200);
+  sl_tensor_release(y);
+  sl_augment_free(a);
+  a = list_of(SL_TRANSFORM_SATURATION, &o);
+  y = apply(a, x, train);
+  same = 0;
+  for (int64_t n = 0; n < MANY; n++)
+    same += memcmp(sl_f32(x) + 3 * n, sl_f32(y) + 3 * n, 12) == 0;
+  ck_assert_double_eq_tol(same, MANY * 0.25, 200);
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+  sl_augment_free(a);
+}
+END_TEST
+
+/* --- which draws ---------------------------------------------------------- */
+
+static sl_aug_opts usual(void) {
+  sl_aug_opts o;
+  sl_transform_defaults(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  return o;
+}
+
+static sl_tensor *photos(int n, int h, int w) {
+  sl_tensor *x = t_zeros(SL_U8, 4, n, h, w, 3);
+  t_hash_pixels(9, (size_t)sl_tensor_count(x), sl_u8(x));
+  return x;
+}
+
+static int same_bits(sl_tensor *a, sl_tensor *b) {
+  return sl_tensor_same_shape(a, b) &&
+         memcmp(sl_data(a), sl_data(b), sl_tensor_bytes(a)) == 0;
+}
+
+/* aug_transforms, the chapter's way, with everything else switched on. */
+static sl_augment *everything(void) {
+  static const sl_normalize_opts stats = {{3, {0.5, 0.4, 0.3}},
+                                          {3, {0.2, 0.3, 0.25}}};
+  sl_aug_opts o = usual();
+  sl_light_opts light = {0.75, 0.1, 0};
+  sl_erasing_opts box = {1, 0.05, 0.3, 0.3, 3};
+  o.size = (sl_ints){1, {20}};
+  o.min_scale = 0.75;
+  sl_augment *a = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  add(a, SL_TRANSFORM_SATURATION, &light);
+  add(a, SL_TRANSFORM_HUE, &light);
+  add(a, SL_TRANSFORM_NORMALIZE, &stats);
+  add(a, SL_TRANSFORM_ERASING, &box);
+  return a;
+}
+
+START_TEST(same_bits_with_any_number_of_threads) {
+  sl_augment *a = everything();
+  sl_tensor *x = photos(7, 50, 47);
+  ck_assert_int_eq(sl_pool_resize(1), SL_OK);
+  sl_tensor *one = apply(a, x, train);
+  ck_assert_int_eq(sl_pool_resize(4), SL_OK);
+  sl_tensor *four = apply(a, x, train);
+  ck_assert(same_bits(one, four));
+  sl_tensor_release(four);
+  sl_tensor_release(one);
+  sl_tensor_release(x);
+  sl_augment_free(a);
+  sl_pool_stop();
+}
+END_TEST
+
+START_TEST(seed_epoch_and_pass_change_the_draws) {
+  sl_augment *a = everything();
+  sl_tensor *x = photos(3, 30, 30), *y = apply(a, x, train);
+  sl_augment_batch others[3] = {train, train, train};
+  others[0].seed++;
+  others[1].epoch++;
+  others[2].pass++;
+  for (int i = 0; i < 3; i++) {
+    sl_tensor *z = apply(a, x, others[i]);
+    ck_assert(!same_bits(y, z));
+    sl_tensor_release(z);
+  }
+  sl_tensor *again = apply(a, x, train);
+  ck_assert(same_bits(y, again));
+  sl_tensor_release(again);
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+  sl_augment_free(a);
+}
+END_TEST
+
+/* An image's draws go with its row, not with its place in the batch. */
+START_TEST(draws_follow_the_item) {
+  sl_aug_opts o = usual();
+  sl_augment *a = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  sl_tensor *x = photos(2, 16, 16), *swapped = photos(2, 16, 16);
+  const size_t half = 16 * 16 * 3;
+  memcpy(sl_u8(swapped), sl_u8(x) + half, half);
+  memcpy(sl_u8(swapped) + half, sl_u8(x), half);
+  sl_augment_batch b = train;
+  b.items = (const uint32_t[]){70, 9};
+  sl_tensor *y = apply(a, x, b);
+  b.items = (const uint32_t[]){9, 70};
+  sl_tensor *z = apply(a, swapped, b);
+  ck_assert(memcmp(sl_f32(y), sl_f32(z) + half, half * 4) == 0);
+  ck_assert(memcmp(sl_f32(y) + half, sl_f32(z), half * 4) == 0);
+  sl_tensor_release(z);
+  sl_tensor_release(y);
+  sl_tensor_release(swapped);
+  sl_tensor_release(x);
+  sl_augment_free(a);
+}
+END_TEST
+
+START_TEST(batch_means_one_draw_for_all) {
+  sl_aug_opts o = usual();
+  o.batch = 1;
+  sl_augment *a = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  sl_tensor *x = t_zeros(SL_U8, 4, 4, 12, 12, 3);
+  for (int n = 0; n < 4; n++)
+    t_hash_pixels(9, 432, sl_u8(x) + n * 432);
+  sl_tensor *y = apply(a, x, train);
+  for (int n = 1; n < 4; n++)
+    ck_assert(memcmp(sl_f32(y), sl_f32(y) + n * 432, 432 * 4) == 0);
+  sl_tensor_release(y);
+  sl_augment_free(a);
+  o.batch = 0;
+  a = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  y = apply(a, x, train);
+  ck_assert(memcmp(sl_f32(y), sl_f32(y) + 432, 432 * 4) != 0);
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+  sl_augment_free(a);
+}
+END_TEST
+
+/* --- validation, sizes, statistics ---------------------------------------- */
+
+START_TEST(validation_only_normalises) {
+  const float mean[] = {0.485f, 0.456f, 0.406f}, std[] = {.229f, .224f, .225f};
+  sl_aug_opts o = usual();
+  sl_normalize_opts n = {{3, {0.485, 0.456, 0.406}}, {3, {.229, .224, .225}}};
+  sl_erasing_opts box = {1, 0.2, 0.3, 0.3, 1};
+  sl_augment *a = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  add(a, SL_TRANSFORM_NORMALIZE, &n);
+  add(a, SL_TRANSFORM_ERASING, &box);
+  sl_tensor *x = photos(3, 13, 9);
+  sl_tensor *y = apply(a, x, (sl_augment_batch){.seed = 4});
+  for (int i = 0; i < 3 * 13 * 9 * 3; i++) {
+    const float want = ((float)sl_u8(x)[i] / 255 - mean[i % 3]) / std[i % 3];
+    ck_assert(fabsf(sl_f32(y)[i] - want) < 1e-6f);
+  }
+  sl_tensor *back = NULL;
+  ck_assert_int_eq(sl_augment_decode(a, y, &back), SL_OK);
+  ck_assert(same_bits(back, x));
+  sl_tensor_release(back);
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+  sl_augment_free(a);
+}
+END_TEST
+
+/* Middle square, resized by fastai's rule, for both ways to a size. */
+START_TEST(validation_resizes) {
+  json_t *want =
+      t_member(t_member(affine, "gpu_resize"), "to_12x12 (no prefilter)");
+  sl_tensor *x = hashed(4, 1, 23, 19);
+  sl_aug_opts o = usual();
+  o.size = (sl_ints){1, {12}};
+  sl_augment *a = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  sl_tensor *y = apply(a, x, (sl_augment_batch){.seed = 4});
+  same_images(y, want, 1e-6, "size");
+  sl_tensor_release(y);
+  sl_augment_free(a);
+  o.min_scale = 0.75;
+  a = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  y = apply(a, x, (sl_augment_batch){.seed = 4});
+  sl_augment_images_opts by_hand = defaults();
+  by_hand.crop = (sl_ints){4, {2, 0, 19, 19}};
+  by_hand.crop_size = (sl_ints){1, {12}};
+  sl_tensor *z = run(x, params_of(1, &sl_mat3_identity), &by_hand);
+  ck_assert(same_bits(y, z));
+  sl_tensor_release(z);
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+  sl_augment_free(a);
+}
+END_TEST
+
+/* Two samplings, one after the other, each by a call of its own. */
+START_TEST(crop_samples_twice) {
+  sl_aug_opts o = usual();
+  o.max_lighting = 0;
+  sl_augment *plain = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  sl_crop_opts c = {.size = {1, {11}},
+                    .min_scale = 0.3,
+                    .max_scale = 1,
+                    .valid_scale = 1,
+                    .ratio = {1, {1}}};
+  sl_augment *both = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  add(both, SL_TRANSFORM_CROP, &c);
+  sl_tensor *x = photos(3, 40, 40), *y = apply(both, x, train);
+  sl_tensor *first = apply(plain, x, train);
+  /* The crop is transform 4 (flip, warp, rotate, zoom before it). */
+  sl_rng r = sl_rng_at(train.seed, train.epoch, 0, SL_RNG_BATCH + 4);
+  const sl_box b = sl_crop_draw(&c, 40, 40, &r);
+  sl_augment_images_opts by_hand = defaults();
+  by_hand.crop = (sl_ints){4, {b.top, b.left, b.h, b.w}};
+  by_hand.crop_size = c.size;
+  sl_tensor *z = run(first, params_of(3, &sl_mat3_identity), &by_hand);
+  t_equal_tensors(y, z, 2e-6);
+  sl_tensor_release(z);
+  sl_tensor_release(first);
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+  sl_augment_free(both);
+  sl_augment_free(plain);
+}
+END_TEST
+
+/* Averaging is left out when the batch zooms in more than it shrinks: d = 2.5
+ * here, and 2 / extent, over both axes, depends on where each zoom went. */
+START_TEST(prefilter_depends_on_the_view) {
+  sl_zoom_opts o;
+  sl_transform_defaults(SL_TRANSFORM_ZOOM, &o);
+  o.s.size = (sl_ints){1, {4}};
+  o.s.p = 1;
+  o.min_zoom = o.max_zoom = 3;
+  sl_augment *a = list_of(SL_TRANSFORM_ZOOM, &o);
+  sl_tensor *x = t_random(2, 0, 1, 4, 1, 20, 20, 3);
+  int averaged = 0;
+  for (uint32_t epoch = 0; epoch < 20; epoch++) {
+    sl_augment_batch b = train;
+    b.epoch = epoch;
+    sl_tensor *y = apply(a, x, b);
+    sl_rng r = sl_rng_at(train.seed, epoch, 0, SL_RNG_BATCH);
+    sl_rng_range(&r, 3, 3);
+    const double col = sl_rng_uniform64(&r), row = sl_rng_uniform64(&r);
+    const sl_mat3 view = sl_mat3_zoom(3, col, row);
+    const double apart = fabs(view.m[2] - view.m[5]);
+    sl_augment_images_opts by_hand = defaults();
+    by_hand.size = (sl_ints){1, {4}};
+    by_hand.prefilter = 2 / (2. / 3 + apart) < 2.5;
+    averaged += by_hand.prefilter;
+    sl_tensor *z = run(x, params_of(1, &view), &by_hand);
+    t_equal_tensors(y, z, 1e-6);
+    sl_tensor_release(z);
+    sl_tensor_release(y);
+  }
+  ck_assert_int_gt(averaged, 0);
+  ck_assert_int_lt(averaged, 20);
+  sl_tensor_release(x);
+  sl_augment_free(a);
+}
+END_TEST
+
+START_TEST(grey_stays_grey) {
+  sl_aug_opts o = usual();
+  sl_augment *a = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  sl_tensor *x = photos(2, 17, 23);
+  for (int i = 0; i < 2 * 17 * 23; i++)
+    sl_u8(x)[3 * i + 1] = sl_u8(x)[3 * i + 2] = sl_u8(x)[3 * i];
+  sl_tensor *y = apply(a, x, train);
+  for (int i = 0; i < 2 * 17 * 23; i++)
+    ck_assert(sl_f32(y)[3 * i] == sl_f32(y)[3 * i + 1] &&
+              sl_f32(y)[3 * i] == sl_f32(y)[3 * i + 2]);
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+  sl_augment_free(a);
+}
+END_TEST
+
+START_TEST(normalize_measures_itself) {
+  sl_normalize_opts none = {{0, {0}}, {0, {0}}};
+  sl_aug_opts o = usual();
+  sl_augment *a = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  sl_tensor *x = photos(4, 20, 20), *out = NULL;
+  sl_augment_batch b = train;
+  b.items = rows();
+  sl_tensor *seen_by_model = apply(a, x, train);
+  double want[2][3], got[2][3];
+  ck_assert_int_eq(sl_augment_measure(a, x, &b), SL_EINVAL);
+  add(a, SL_TRANSFORM_NORMALIZE, &none);
+  ck_assert(sl_augment_needs_statistics(a));
+  ck_assert(!sl_augment_statistics(a, got[0], got[1]));
+  ck_assert_int_eq(sl_augment_apply(a, x, &b, SL_F32, &out), SL_EINVAL);
+  ck_assert(strstr(sl_error(), "no mean and std yet") != NULL);
+  ck_assert_int_eq(sl_augment_measure(a, x, &b), SL_OK);
+  ck_assert(sl_augment_statistics(a, got[0], got[1]));
+  ck_assert_int_eq(sl_image_statistics(seen_by_model, want[0], want[1]), SL_OK);
+  for (int i = 0; i < 6; i++)
+    ck_assert_double_eq_tol(got[i / 3][i % 3], want[i / 3][i % 3], 1e-7);
+  sl_tensor *y = apply(a, x, train);
+  ck_assert_int_eq(sl_image_statistics(y, got[0], got[1]), SL_OK);
+  for (int c = 0; c < 3; c++) {
+    ck_assert_double_eq_tol(got[0][c], 0, 1e-5);
+    ck_assert_double_eq_tol(got[1][c], 1, 1e-5);
+  }
+  sl_tensor_release(y);
+  sl_tensor_release(seen_by_model);
+  sl_tensor_release(x);
+  sl_augment_free(a);
+}
+END_TEST
+
+START_TEST(erasing_takes_about_half_of_the_batches) {
+  sl_erasing_opts o;
+  sl_transform_defaults(SL_TRANSFORM_ERASING, &o);
+  o.sl = 0.1;
+  sl_augment *a = list_of(SL_TRANSFORM_ERASING, &o);
+  sl_tensor *x = t_zeros(SL_U8, 4, 2, 16, 16, 3);
+  int erased = 0;
+  for (uint32_t epoch = 0; epoch < 400; epoch++) {
+    sl_augment_batch b = train;
+    b.epoch = epoch;
+    sl_tensor *y = apply(a, x, b);
+    int n = 0;
+    for (int i = 0; i < 16 * 16; i++) {
+      n += sl_f32(y)[3 * i] != 0;
+      ck_assert((sl_f32(y)[3 * i] != 0) == (sl_f32(y)[768 + 3 * i] != 0));
+    }
+    erased += n > 0;
+    ck_assert_int_le(n, 90); /* 0.3 * 256, and rounding */
+    sl_tensor_release(y);
+  }
+  ck_assert_int_ge(erased, 160); /* 4 sigma: 40 */
+  ck_assert_int_le(erased, 240);
+  sl_tensor_release(x);
+  sl_augment_free(a);
+}
+END_TEST
+
+START_TEST(sizes_and_text) {
+  int64_t h, w;
+  sl_augment *a = new_list();
+  sl_augment_size(a, 30, 40, &h, &w);
+  ck_assert(h == 30 && w == 40);
+  char *text = sl_augment_text(a);
+  ck_assert_str_eq(text, "");
+  sl_free(text);
+  sl_aug_opts o = usual();
+  o.size = (sl_ints){2, {20, 24}};
+  add(a, SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  sl_augment_size(a, 30, 40, &h, &w);
+  ck_assert(h == 20 && w == 24);
+  text = sl_augment_text(a);
+  ck_assert_ptr_nonnull(strstr(text, "Rotate p=0.75 size=20,24 max_deg=10\n"));
+  sl_free(text);
+  sl_augment_free(a);
+  o.do_flip = 0; /* nothing but a size */
+  o.max_rotate = o.max_warp = o.max_lighting = 0;
+  o.max_zoom = 1;
+  a = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  sl_augment_size(a, 30, 40, &h, &w);
+  ck_assert(h == 20 && w == 24);
+  sl_augment_free(a);
+}
+END_TEST
+
+START_TEST(lists_that_contradict_themselves) {
+  sl_augment *a = new_list();
+  sl_aug_opts o = usual();
+  o.min_scale = 0.5;
+  not_added(a, SL_TRANSFORM_AUG_TRANSFORMS, &o, "min_scale needs a size");
+  o = usual();
+  o.mult = 5;
+  not_added(a, SL_TRANSFORM_AUG_TRANSFORMS, &o, "max_lighting * mult is 1");
+  sl_zoom_opts zoom;
+  sl_transform_defaults(SL_TRANSFORM_ZOOM, &zoom);
+  zoom.min_zoom = 2;
+  not_added(a, SL_TRANSFORM_ZOOM, &zoom, "min_zoom is 2, above max_zoom, 1.1");
+  sl_sampling flip;
+  sl_transform_defaults(SL_TRANSFORM_FLIP, &flip);
+  flip.size = (sl_ints){1, {32}};
+  add(a, SL_TRANSFORM_FLIP, &flip);
+  sl_rotate_opts turn;
+  sl_transform_defaults(SL_TRANSFORM_ROTATE, &turn);
+  turn.s.pad_mode = SL_PAD_ZEROS;
+  not_added(a, SL_TRANSFORM_ROTATE, &turn, "they are sampled together");
+  turn.s.pad_mode = SL_PAD_REFLECTION;
+  turn.s.size = (sl_ints){1, {30}};
+  not_added(a, SL_TRANSFORM_ROTATE, &turn, "size is 30 x 30, but 32 x 32");
+  sl_normalize_opts n = {{3, {0, 0, 0}}, {1, {1}}};
+  not_added(a, SL_TRANSFORM_NORMALIZE, &n, "3 numbers in mean but 1 in std");
+  sl_augment_free(a);
+  a = new_list();
+  n = (sl_normalize_opts){{1, {0.5}}, {1, {0.5}}};
+  add(a, SL_TRANSFORM_NORMALIZE, &n);
+  not_added(a, SL_TRANSFORM_NORMALIZE, &n, "Normalize is there twice");
+  sl_augment_free(a);
+}
+END_TEST
+
+/* Every allocation fails once; nothing is left behind. */
+START_TEST(memory_runs_out) {
+  int failed = 0;
+  sl_tensor *x = photos(2, 10, 10);
+  for (int n = 1; n < 200; n++) {
+    sl_augment *a = everything();
+    const int64_t tensors = sl_tensor_live();
+    sl_augment_batch b = train;
+    sl_tensor *y = NULL;
+    b.items = rows();
+    sl_alloc_fail_at(n);
+    const sl_status status = sl_augment_apply(a, x, &b, SL_F32, &y);
+    sl_alloc_fail_at(0);
+    if (status != SL_OK) {
+      failed++;
+      ck_assert_int_eq(status, SL_ENOMEM);
+      ck_assert_int_eq(sl_tensor_live(), tensors);
+    }
+    sl_tensor_release(y);
+    sl_augment_free(a);
+    if (status == SL_OK) break;
+  }
+  ck_assert_int_ge(failed, 3);
+  sl_tensor_release(x);
+}
+END_TEST
+
+int main(void) {
+  TCase *tc;
+  Suite *s = t_suite("augment", &tc);
+  tcase_add_checked_fixture(tc, setup, teardown);
+  tcase_add_loop_test(tc, sampling, 0, 4);
+  tcase_add_test(tc, affine_then_warp);
+  tcase_add_loop_test(tc, resize_with_and_without_prefilter, 0, 2);
+  tcase_add_test(tc, lighting);
+  tcase_add_test(tc, light_is_accurate);
+  tcase_add_test(tc, saturation_and_hue);
+  tcase_add_loop_test(tc, sampling_of_all_sizes, 0, 8);
+  tcase_add_test(tc, wild_perspective);
+  tcase_add_test(tc, mirror_is_exact);
+  tcase_add_loop_test(tc, crop_is_a_window, 0, 2);
+  tcase_add_test(tc, normalise);
+  tcase_add_test(tc, statistics_of_a_batch);
+  tcase_add_test(tc, noise_in_boxes);
+  tcase_add_test(tc, bf16_is_the_rounded_result);
+  tcase_add_test(tc, kernel_errors);
+  tcase_add_test(tc, half_are_flipped);
+  tcase_add_test(tc, dihedral_is_one_of_eight);
+  tcase_add_test(tc, rotations);
+  tcase_add_test(tc, zooms);
+  tcase_add_test(tc, perspectives);
+  tcase_add_test(tc, brightness_then_contrast);
+  tcase_add_test(tc, hue_and_saturation_are_drawn);
+  tcase_add_test(tc, same_bits_with_any_number_of_threads);
+  tcase_add_test(tc, seed_epoch_and_pass_change_the_draws);
+  tcase_add_test(tc, draws_follow_the_item);
+  tcase_add_test(tc, batch_means_one_draw_for_all);
+  tcase_add_test(tc, validation_only_normalises);
+  tcase_add_test(tc, validation_resizes);
+  tcase_add_test(tc, crop_samples_twice);
+  tcase_add_test(tc, prefilter_depends_on_the_view);
+  tcase_add_test(tc, grey_stays_grey);
+  tcase_add_test(tc, normalize_measures_itself);
+  tcase_add_test(tc, erasing_takes_about_half_of_the_batches);
+  tcase_add_test(tc, sizes_and_text);
+  tcase_add_test(tc, lists_that_contradict_themselves);
+  tcase_add_test(tc, memory_runs_out);
+  return t_main(s);
+}
