@@ -1,9 +1,10 @@
 /* augment.h -- batch transforms: from stored pixels to what a model sees.
  *
  * The folder: transforms.c has the transforms' names and options, draw.c their
- * geometry as pure functions, augment.c puts a list of them together, draws
- * for a batch and runs the fused kernel (ops/augment_images.h); statistics.c
- * measures mean and deviation for Normalize and undoes it for showing.
+ * geometry as pure functions; augment.c puts a list of them together,
+ * augment_batch.c draws for a batch and runs the fused kernel
+ * (ops/augment_images.h); statistics.c measures mean and deviation for
+ * Normalize and undoes it for showing.
  *
  * Order is fastai's, whatever the list's: affine transforms together (their
  * matrices multiply in the order of the list, then perspective), the random

@@ -1,4 +1,4 @@
-/* augment_internal.h -- what augment.c and statistics.c share. */
+/* augment_internal.h -- what the files of this folder share. */
 #ifndef SL_AUGMENT_AUGMENT_INTERNAL_H
 #define SL_AUGMENT_AUGMENT_INTERNAL_H
 
@@ -23,6 +23,10 @@ struct sl_augment {
   int has_stats;
   float stats[2][3]; /* mean, std */
 };
+
+/* Size of step 2 of the kernel, before the crop. */
+void sl_augment_sampled_size(const sl_augment *a, int64_t h, int64_t w,
+                             int64_t *oh, int64_t *ow);
 
 /* sl_augment_apply without Normalize and RandomErasing unless `whole`. */
 SL_MUST_USE sl_status sl_augment_run(const sl_augment *a, sl_tensor *x,

@@ -111,6 +111,10 @@ int sl_transform_find(const char *name) {
   return -1;
 }
 
+int sl_transform_is_affine(sl_transform_id id) {
+  return id >= SL_TRANSFORM_FLIP && id <= SL_TRANSFORM_ZOOM;
+}
+
 void sl_transform_defaults(sl_transform_id id, void *opts) {
   const sl_op described = {.opts_size = sl_transforms[id].opts_size,
                            .options = sl_transforms[id].options};

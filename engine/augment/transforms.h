@@ -92,6 +92,9 @@ extern const sl_transform_info sl_transforms[SL_TRANSFORM_COUNT];
 /* -1, with a message that lists the names, when there is none. */
 int sl_transform_find(const char *name);
 
+/* Flip to Zoom: their options begin with an sl_sampling. */
+int sl_transform_is_affine(sl_transform_id id);
+
 /* Defaults into opts, which has opts_size bytes. */
 void sl_transform_defaults(sl_transform_id id, void *opts);
 
