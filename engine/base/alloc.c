@@ -51,8 +51,8 @@ void sl_free_data(void *p) {
   sl_free(p);
 }
 
-void sl_alloc_fail_at(int n) {
-  atomic_store(&fail_at, n);
+int sl_alloc_fail_at(int n) {
+  return atomic_exchange(&fail_at, n);
 }
 
 int64_t sl_alloc_live(void) {

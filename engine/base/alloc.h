@@ -14,8 +14,10 @@ void sl_free(void *p); /* NULL is allowed; for the three above */
 void *sl_alloc_data(size_t bytes);
 void sl_free_data(void *p);
 
-/* Tests: the n-th allocation from now fails, once; 0 switches it off. */
-void sl_alloc_fail_at(int n);
+/* Tests: the n-th allocation from now fails, once; 0 switches it off. Returns
+ * how many were still to come before the last call's would have failed: 0 if
+ * it did fail. */
+int sl_alloc_fail_at(int n);
 
 /* Allocations not yet freed, in the whole process: tests end where they
  * began. */

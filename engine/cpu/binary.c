@@ -1,169 +1,135 @@
 /* binary.c -- CPU kernels of the whole family in ops/binary.def.
  *
- * Inputs come with any strides; a broadcast dimension has stride 0. The
- * result is dense. Backward walks the same way: where an input was broadcast
- * several elements meet in one place and add up, so it runs in one piece
- * unless no dimension is broadcast. */
-#include <math.h>
-#include <string.h>
-
+ * Each line of the list becomes loops over dense blocks: a block of an input
+ * that is dense f32 is used where it lies; broadcast, strided and other inputs
+ * are brought into cache first (cpu/elements.h). */
 #include "cpu/cpu.h"
+#include "cpu/reduction.h"
+#include "cpu/rows.h"
+#include "cpu/vmath.h"
+
+typedef void float_block(const float *a, const float *b, float *out, int n);
+typedef void whole_block(const int32_t *a, const int32_t *b, int32_t *out,
+                         int n);
+typedef void slope_block(const float *a, const float *b, const float *dy,
+                         float *out, int n);
 
 typedef struct job {
-  int rank;
-  int64_t shape[SL_MAX_RANK];
-  int64_t a[SL_MAX_RANK], b[SL_MAX_RANK];   /* strides of the inputs */
-  int64_t da[SL_MAX_RANK], db[SL_MAX_RANK]; /* and of their gradients */
-  const float *pa, *pb, *dy;
-  float *out, *ga, *gb;
+  const sl_tensor *a, *b, *dy;
+  sl_tensor *out;
+  float_block *f;
+  whole_block *whole;
+  slope_block *slope;
+  int add;
 } job;
 
-/* Strides of t seen as a tensor of the result's shape. */
-static void spread(const sl_tensor *t, int rank, int64_t *stride) {
-  for (int i = 0; i < rank; i++) {
-    const int k = i - (rank - t->rank);
-    stride[i] = k < 0 || t->shape[k] == 1 ? 0 : t->stride[k];
-  }
+static void forward_float(void *context, const int64_t *at, const int64_t *step,
+                          int n) {
+  const job *j = context;
+  float left[SL_BLOCK], right[SL_BLOCK], out[SL_BLOCK];
+  const float *a = sl_load_f32(j->a, at[1], step[1], n, left);
+  const float *b = sl_load_f32(j->b, at[2], step[2], n, right);
+  const int direct = sl_is_dense_f32(j->out, step[0]);
+  float *y = direct ? sl_f32(j->out) + at[0] : out;
+  j->f(a, b, y, n);
+  if (!direct) sl_store_f32(j->out, at[0], step[0], n, y, 0);
 }
 
-/* Adjacent dimensions that lie dense in every operand become one. */
-static int merges(const job *j, int i) {
-  const int k = j->rank - 1;
-  const int64_t n = j->shape[i];
-  return k >= 0 && j->a[k] == n * j->a[i] && j->b[k] == n * j->b[i] &&
-         j->da[k] == n * j->da[i] && j->db[k] == n * j->db[i];
+static void forward_whole(void *context, const int64_t *at, const int64_t *step,
+                          int n) {
+  const job *j = context;
+  int32_t left[SL_BLOCK], right[SL_BLOCK], out[SL_BLOCK];
+  const int32_t *a = sl_load_i32(j->a, at[1], step[1], n, left);
+  const int32_t *b = sl_load_i32(j->b, at[2], step[2], n, right);
+  j->whole(a, b, out, n);
+  sl_store_i32(j->out, at[0], step[0], n, out);
 }
 
-static void keep(job *j, int to, int from) {
-  j->a[to] = j->a[from];
-  j->b[to] = j->b[from];
-  j->da[to] = j->da[from];
-  j->db[to] = j->db[from];
+static void plan(sl_rows *r, const job *j) {
+  sl_rows_begin(r, j->out->rank, j->out->shape);
+  sl_rows_add(r, j->out);
+  sl_rows_add(r, j->a);
+  sl_rows_add(r, j->b);
 }
 
-static void collapse(job *j, int rank) {
-  j->rank = 0;
-  for (int i = 0; i < rank; i++) {
-    if (j->shape[i] == 1 && rank > 1 && !(i == rank - 1 && j->rank == 0))
-      continue;
-    const int joined = merges(j, i);
-    if (joined)
-      j->shape[j->rank - 1] *= j->shape[i];
-    else
-      j->shape[j->rank++] = j->shape[i];
-    keep(j, j->rank - 1, i);
-  }
-  if (j->rank == 0) j->rank = 1, j->shape[0] = 1;
-}
-
-static job plan(const sl_call *c, const sl_tensor *result) {
-  job j = {0};
-  memcpy(j.shape, result->shape, sizeof j.shape);
-  spread(c->in[0], result->rank, j.a);
-  spread(c->in[1], result->rank, j.b);
-  if (c->din && c->din[0]) spread(c->din[0], result->rank, j.da);
-  if (c->din && c->din[1]) spread(c->din[1], result->rank, j.db);
-  collapse(&j, result->rank);
-  j.pa = sl_f32(c->in[0]);
-  j.pb = sl_f32(c->in[1]);
-  return j;
-}
-
-/* Where line `row` begins in an operand. */
-static int64_t origin(const job *j, const int64_t *stride, int64_t row) {
-  int64_t at = 0;
-  for (int i = j->rank - 2; i >= 0; i--) {
-    at += row % j->shape[i] * stride[i];
-    row /= j->shape[i];
-  }
-  return at;
-}
-
-typedef void line_work(const job *j, int64_t row, int64_t at, int64_t n);
-
-static void lines(const job *j, int64_t begin, int64_t end, line_work *f) {
-  const int64_t length = j->shape[j->rank - 1];
-  while (begin < end) {
-    const int64_t at = begin % length;
-    const int64_t n = length - at < end - begin ? length - at : end - begin;
-    f(j, begin / length, at, n);
-    begin += n;
-  }
-}
-
-static int64_t count(const job *j) {
-  int64_t n = 1;
-  for (int i = 0; i < j->rank; i++)
-    n *= j->shape[i];
-  return n;
-}
-
-static sl_status clear(const sl_call *c, int i) {
-  if (c->din[i] && !c->add[i])
-    memset(sl_f32(c->din[i]), 0, sl_tensor_bytes(c->din[i]));
+static sl_status forward(const sl_call *c, float_block *f, whole_block *whole) {
+  job j = {c->in[0], c->in[1], NULL, c->out[0], f, whole, NULL, 0};
+  sl_rows r;
+  plan(&r, &j);
+  sl_rows_run(&r, j.out->dtype == SL_I32 ? forward_whole : forward_float, &j);
   return SL_OK;
 }
 
-/* The three stride patterns that matter get loops of their own. */
-#define SL_BINARY(name, value, slope_a, slope_b, help)                         \
-  static void name##_line(const job *j, int64_t row, int64_t at, int64_t n) {  \
-    const int last = j->rank - 1;                                              \
-    const int64_t sa = j->a[last], sb = j->b[last];                            \
-    const float *pa = j->pa + origin(j, j->a, row) + at * sa;                  \
-    const float *pb = j->pb + origin(j, j->b, row) + at * sb;                  \
-    float *restrict out = j->out + row * j->shape[last] + at;                  \
-    if (sa == 1 && sb == 1) {                                                  \
-      for (int64_t i = 0; i < n; i++) {                                        \
-        const float a = pa[i], b = pb[i];                                      \
-        out[i] = value;                                                        \
-      }                                                                        \
-    } else if (sa == 1 && sb == 0) {                                           \
-      const float b = *pb;                                                     \
-      for (int64_t i = 0; i < n; i++) {                                        \
-        const float a = pa[i];                                                 \
-        out[i] = value;                                                        \
-      }                                                                        \
-    } else {                                                                   \
-      for (int64_t i = 0; i < n; i++) {                                        \
-        const float a = pa[i * sa], b = pb[i * sb];                            \
-        out[i] = value;                                                        \
-      }                                                                        \
+static void backward_block(void *context, const int64_t *at,
+                           const int64_t *step, int n) {
+  const job *j = context;
+  float left[SL_BLOCK], right[SL_BLOCK], grad[SL_BLOCK], out[SL_BLOCK];
+  const float *a = sl_load_f32(j->a, at[1], step[1], n, left);
+  const float *b = sl_load_f32(j->b, at[2], step[2], n, right);
+  const float *dy = sl_load_f32(j->dy, at[3], step[3], n, grad);
+  const int direct = !j->add && sl_is_dense_f32(j->out, step[0]);
+  float *d = direct ? sl_f32(j->out) + at[0] : out;
+  j->slope(a, b, dy, d, n);
+  if (!direct) sl_store_f32(j->out, at[0], step[0], n, d, j->add);
+}
+
+static sl_status backward_of(const sl_call *c, int i, slope_block *slope) {
+  if (!c->din[i]) return SL_OK;
+  job j = {.a = c->in[0], .b = c->in[1], .dy = c->dout[0], .slope = slope};
+  sl_rows r;
+  SL_TRY(sl_grad_begin(c, i, &j.out, &j.add));
+  plan(&r, &j);
+  sl_rows_add(&r, j.dy);
+  sl_rows_run(&r, backward_block, &j);
+  return sl_grad_finish(c, i, j.out);
+}
+
+static sl_status backward(const sl_call *c, slope_block *a, slope_block *b) {
+  SL_TRY(backward_of(c, 0, a));
+  return backward_of(c, 1, b);
+}
+
+#define SLOPE(name, value, slope)                                              \
+  static void name(const float *restrict left, const float *restrict right,    \
+                   const float *restrict dy, float *restrict out, int n) {     \
+    for (int i = 0; i < n; i++) {                                              \
+      const float a = left[i], b = right[i], y = value;                        \
+      (void)y;                                                                 \
+      out[i] = dy[i] * (slope);                                                \
+    }                                                                          \
+  }
+#define FLOAT(name, value, slope_a, slope_b)                                   \
+  static void name##_block(const float *restrict left,                         \
+                           const float *restrict right, float *restrict out,   \
+                           int n) {                                            \
+    for (int i = 0; i < n; i++) {                                              \
+      const float a = left[i], b = right[i];                                   \
+      out[i] = value;                                                          \
     }                                                                          \
   }                                                                            \
-  static void name##_range(void *context, int64_t begin, int64_t end) {        \
-    lines(context, begin, end, name##_line);                                   \
-  }                                                                            \
+  SLOPE(name##_slope_a, value, slope_a)                                        \
+  SLOPE(name##_slope_b, value, slope_b)
+#define WHOLE(name, value)                                                     \
+  static void name##_whole(const int32_t *restrict left,                       \
+                           const int32_t *restrict right,                      \
+                           int32_t *restrict out, int n) {                     \
+    for (int i = 0; i < n; i++) {                                              \
+      const int64_t a = left[i], b = right[i];                                 \
+      out[i] = (int32_t)(value);                                               \
+    }                                                                          \
+  }
+#define KERNELS(name, whole)                                                   \
   sl_status sl_cpu_##name(const sl_call *c) {                                  \
-    job j = plan(c, c->out[0]);                                                \
-    j.out = sl_f32(c->out[0]);                                                 \
-    sl_cpu_ranges(count(&j), name##_range, &j);                                \
-    return SL_OK;                                                              \
-  }                                                                            \
-  static void name##_grad_line(const job *j, int64_t row, int64_t at,          \
-                               int64_t n) {                                    \
-    const int last = j->rank - 1;                                              \
-    const float *pa = j->pa + origin(j, j->a, row) + at * j->a[last];          \
-    const float *pb = j->pb + origin(j, j->b, row) + at * j->b[last];          \
-    const float *dy = j->dy + row * j->shape[last] + at;                       \
-    float *ga = j->ga, *gb = j->gb;                                            \
-    if (ga) ga += origin(j, j->da, row) + at * j->da[last];                    \
-    if (gb) gb += origin(j, j->db, row) + at * j->db[last];                    \
-    for (int64_t i = 0; i < n; i++) {                                          \
-      const float a = pa[i * j->a[last]], b = pb[i * j->b[last]];              \
-      (void)a;                                                                 \
-      (void)b;                                                                 \
-      if (ga) ga[i * j->da[last]] += dy[i] * (slope_a);                        \
-      if (gb) gb[i * j->db[last]] += dy[i] * (slope_b);                        \
-    }                                                                          \
+    return forward(c, name##_block, whole);                                    \
   }                                                                            \
   sl_status sl_cpu_##name##_grad(const sl_call *c) {                           \
-    SL_TRY(clear(c, 0));                                                       \
-    SL_TRY(clear(c, 1));                                                       \
-    job j = plan(c, c->dout[0]);                                               \
-    j.dy = sl_f32(c->dout[0]);                                                 \
-    if (c->din[0]) j.ga = sl_f32(c->din[0]);                                   \
-    if (c->din[1]) j.gb = sl_f32(c->din[1]);                                   \
-    lines(&j, 0, count(&j), name##_grad_line);                                 \
-    return SL_OK;                                                              \
+    return backward(c, name##_slope_a, name##_slope_b);                        \
   }
+#define SL_BINARY(name, value, slope_a, slope_b, help)                         \
+  FLOAT(name, value, slope_a, slope_b)                                         \
+  KERNELS(name, NULL)
+#define SL_BINARY_INT(name, value, slope_a, slope_b, help)                     \
+  FLOAT(name, value, slope_a, slope_b)                                         \
+  WHOLE(name, value)                                                           \
+  KERNELS(name, name##_whole)
 #include "ops/binary.def"

@@ -120,7 +120,11 @@ static int call_op(lua_State *L) {
     status = run(id, &in, opts, n_out, boxes);
   }
   slua_check(L, status, op->name);
-  return n_out;
+  int made = n_out; /* results that this call has not are not returned */
+  while (!boxes[made - 1]->t)
+    made--;
+  lua_settop(L, made - n_out - 1);
+  return made;
 }
 
 /* sota.ops(): the descriptions, for help() and the editor stub. */

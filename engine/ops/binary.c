@@ -1,17 +1,22 @@
 /* binary.c -- descriptions of the element-wise functions of two inputs. */
 #include "ops/op.h"
+#include "ops/promote.h"
 
-static sl_status infer(const sl_call *c, void *opts, sl_shapes *s) {
+/* Whole numbers stay whole. */
+static sl_status infer_whole(const sl_call *c, void *opts, sl_shapes *s) {
   (void)opts;
-  for (int i = 0; i < 2; i++)
-    SL_REQUIRE(c->in[i]->dtype == SL_F32, SL_ESHAPE, "wants f32, not %s",
-               sl_shape_text(c->in[i]));
   SL_TRY(sl_broadcast(c->in[0], c->in[1], &s->out[0]));
-  s->out[0].dtype = SL_F32;
+  s->out[0].dtype = sl_promote(c->in[0], c->in[1]);
   return SL_OK;
 }
 
-#define SL_BINARY(name_, value, slope_a, slope_b, help_)                       \
+static sl_status infer(const sl_call *c, void *opts, sl_shapes *s) {
+  SL_TRY(infer_whole(c, opts, s));
+  s->out[0].dtype = sl_float_of(s->out[0].dtype);
+  return SL_OK;
+}
+
+#define DESCRIBE(name_, help_, infer_)                                         \
   const sl_op sl_op_##name_ = {.name = #name_,                                 \
                                .args = "a, b",                                 \
                                .help = help_                                   \
@@ -20,5 +25,8 @@ static sl_status infer(const sl_call *c, void *opts, sl_shapes *s) {
                                .n_in = 2,                                      \
                                .grad_in = 3,                                   \
                                .strided_in = 3,                                \
-                               .infer = infer};
+                               .infer = infer_};
+#define SL_BINARY(name, value, da, db, help) DESCRIBE(name, help, infer)
+#define SL_BINARY_INT(name, value, da, db, help)                               \
+  DESCRIBE(name, help, infer_whole)
 #include "ops/binary.def"

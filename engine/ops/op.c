@@ -136,7 +136,8 @@ static sl_status run_kernel(sl_op_id id, sl_call *c, const sl_shapes *s,
   const sl_op *op = registry[id];
   const int n_out = op->n_out ? op->n_out : 1;
   for (int i = s->lazy ? 1 : 0; i < n_out; i++)
-    SL_TRY(spec_new(&c->out[i], b, &s->out[i]));
+    if (s->out[i].rank != SL_NOT_MADE)
+      SL_TRY(spec_new(&c->out[i], b, &s->out[i]));
   for (int i = 0; i < n_saved; i++)
     SL_TRY(spec_new(&c->saved[i], b, &s->saved[i]));
   return b->kernels[id].forward(c);

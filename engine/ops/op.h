@@ -107,6 +107,11 @@ typedef struct sl_spec {
   int64_t shape[SL_MAX_RANK];
 } sl_spec;
 
+/* As rank of an output: this call does not make it (max without dim has no
+ * positions). The call's out is NULL then, and Lua gets one result less. Only
+ * the last output may be missing. */
+enum { SL_NOT_MADE = -1 };
+
 /* What infer is asked to fill. */
 typedef struct sl_shapes {
   sl_spec out[SL_OP_MAX_OUT];

@@ -102,12 +102,13 @@ sl_status sl_tape_record(sl_op_id id, const sl_call *c, int n_saved) {
     if (c->saved[i]) n->saved[i] = sl_tensor_retain(c->saved[i]);
   sl_status status = SL_OK;
   for (int i = 0; i < n->n_out; i++) {
+    if (!c->out[i]) continue;
     spec_of(&n->shape[i], c->out[i]);
     if (op->needs_out && status == SL_OK)
       status = sl_tensor_detach(&n->out[i], c->out[i]);
   }
   for (int i = 0; i < n->n_out && status == SL_OK; i++) {
-    if (!sl_dtype_is_float(c->out[i]->dtype)) continue;
+    if (!c->out[i] || !sl_dtype_is_float(c->out[i]->dtype)) continue;
     c->out[i]->node = &n->base;
     c->out[i]->node_out = i;
     atomic_fetch_add(&n->base.refs, 1);

@@ -1,0 +1,62 @@
+/* vmath.h -- functions that the compiler can vectorise inside a loop.
+ *
+ * The expressions of ops/unary.def and friends call these names; another
+ * backend's header gives them its own meaning. */
+#ifndef SL_CPU_VMATH_H
+#define SL_CPU_VMATH_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+static inline float sl_float_of_bits(int32_t bits) {
+  float f;
+  memcpy(&f, &bits, sizeof f);
+  return f;
+}
+
+/* e to the power of x, within 2 ulp; 0, infinity and NaN as expf. x = n log 2
+ * + r with |r| <= log(2) / 2, and exp(r) by a polynomial (Cephes expf, Moshier
+ * 1992). Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low
+ * bits. 2^n goes in two halves, so that neither end of the range is cut. */
+static inline float sl_exp(float x) {
+  const float magic = 12582912.0f;
+  x = x > 89.0f ? 89.0f : x < -104.0f ? -104.0f : x;
+  const float t = x * 1.44269504088896341f + magic;
+  const float n = t - magic;
+  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+  float p = 1.9875691500e-4f;
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  int32_t k;
+  memcpy(&k, &t, sizeof k);
+  k -= 0x4B400000;
+  const int32_t half = k >> 1;
+  return p * sl_float_of_bits((half + 127) * (1 << 23)) *
+         sl_float_of_bits((k - half + 127) * (1 << 23));
+}
+
+/* 1 / (1 + exp(-x)): no overflow at either end. */
+static inline float sl_sigmoid(float x) {
+  return 1.0f / (1.0f + sl_exp(-x));
+}
+
+/* tanh(log(1 + exp(x))) of mish, and mish's slope. With e = exp(x) and
+ * m = e (e + 2) it is m / (m + 2), which loses no digits; above 20 it is 1. Its
+ * own slope is (1 - tanh^2) sigmoid = 4 (m + 1) / (m + 2)^2 * e / (1 + e). */
+static inline float sl_mish_tanh(float x) {
+  const float e = sl_exp(x > 20.0f ? 20.0f : x), m = e * (e + 2.0f);
+  return m / (m + 2.0f);
+}
+
+static inline float sl_mish_slope(float x) {
+  const float e = sl_exp(x > 20.0f ? 20.0f : x), m = e * (e + 2.0f);
+  const float d = 1.0f / (m + 2.0f);
+  return m * d + x * (e / (1.0f + e)) * (4.0f * (m + 1.0f) * d) * d;
+}
+
+#endif

@@ -1,0 +1,13 @@
+/* repl.h -- the prompt. */
+#ifndef SL_LUA_REPL_H
+#define SL_LUA_REPL_H
+
+#include <lua.h>
+
+/* Reads and runs lines until the end of input. Expressions print their values;
+ * an unfinished statement goes on on the next line; Ctrl-C clears the line, or
+ * stops what is running, and never ends the session. on_interrupt is the
+ * handler for SIGINT while Lua runs. */
+void slua_repl(lua_State *L, void (*on_interrupt)(int));
+
+#endif

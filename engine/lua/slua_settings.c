@@ -1,0 +1,119 @@
+/* slua_settings.c -- what holds for the whole run: core.set(name, value) and
+ * core.get(name). Values may be strings, as they come from the command line. */
+#include <string.h>
+
+#include "base/threads.h"
+#include "lua/slua.h"
+#include "ops/random.h"
+
+static int deterministic, precision;
+static const char *const precisions[] = {"auto", "f32", "bf16", NULL};
+
+static void set_device(lua_State *L) {
+  const sl_backend *b = sl_backend_find(luaL_checkstring(L, 2));
+  if (!b) luaL_error(L, "device: %s", sl_error());
+  sl_backend_set_default(b);
+}
+
+static void get_device(lua_State *L) {
+  lua_pushstring(L, sl_backend_default()->name);
+}
+
+static lua_Integer whole(lua_State *L, const char *what, lua_Integer least) {
+  int ok;
+  const lua_Integer n = lua_tointegerx(L, 2, &ok);
+  if (!ok || n < least)
+    luaL_error(L, "%s must be a whole number of at least %I, not '%s'", what,
+               least, luaL_tolstring(L, 2, NULL));
+  return n;
+}
+
+static void set_seed(lua_State *L) {
+  sl_seed((uint64_t)whole(L, "seed", 0));
+}
+
+static void get_seed(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)sl_seed_get());
+}
+
+static void set_threads(lua_State *L) {
+  const lua_Integer n = whole(L, "threads", 0);
+  if (n > SL_MAX_THREADS)
+    luaL_error(L, "threads must be at most %d, not %I", (int)SL_MAX_THREADS, n);
+  slua_check(L, sl_pool_resize((int)n), "threads");
+}
+
+static void get_threads(lua_State *L) {
+  lua_pushinteger(L, sl_pool_size());
+}
+
+static void set_precision(lua_State *L) {
+  const char *s = luaL_checkstring(L, 2);
+  for (int i = 0; precisions[i]; i++)
+    if (strcmp(s, precisions[i]) == 0) {
+      if (i == 2)
+        luaL_error(L, "precision: bf16 training is not available on this "
+                      "device; use f32 or auto");
+      precision = i;
+      return;
+    }
+  luaL_error(L, "precision must be auto, f32 or bf16, not '%s'", s);
+}
+
+/* What "auto" comes to: f32 wherever bf16 kernels are missing. */
+static void get_precision(lua_State *L) {
+  lua_pushstring(L, "f32");
+}
+
+static void set_deterministic(lua_State *L) {
+  deterministic = lua_isstring(L, 2) ? strcmp(lua_tostring(L, 2), "false") != 0
+                                     : lua_toboolean(L, 2);
+}
+
+static void get_deterministic(lua_State *L) {
+  lua_pushboolean(L, deterministic);
+}
+
+static const struct {
+  const char *name;
+  void (*set)(lua_State *L); /* from the value at 2 */
+  void (*get)(lua_State *L); /* pushes one */
+} settings[] = {
+    {"device", set_device, get_device},
+    {"seed", set_seed, get_seed},
+    {"threads", set_threads, get_threads},
+    {"precision", set_precision, get_precision},
+    {"deterministic", set_deterministic, get_deterministic},
+};
+enum { N_SETTINGS = sizeof settings / sizeof *settings };
+
+static int find(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1), *names[N_SETTINGS + 1] = {0};
+  for (int i = 0; i < N_SETTINGS; i++) {
+    names[i] = settings[i].name;
+    if (strcmp(name, names[i]) == 0) return i;
+  }
+  const char *near = slua_nearest(name, names);
+  return luaL_error(L, "there is no setting '%s'; did you mean '%s'?", name,
+                    near ? near : names[0]);
+}
+
+static int set(lua_State *L) {
+  const int i = find(L);
+  luaL_checkany(L, 2);
+  settings[i].set(L);
+  return 0;
+}
+
+static int get(lua_State *L) {
+  settings[find(L)].get(L);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {{"set", set}, {"get", get}, {NULL, NULL}};
+
+int slua_open_settings(lua_State *L);
+int slua_open_settings(lua_State *L) {
+  luaL_setfuncs(L, functions, 0);
+  return 0;
+}
