@@ -38,6 +38,9 @@ void t_set_number(t_inputs *c, const char *option, double v) {
   case SL_OPTION_DIMS:
     t_set_list(c, option, 1, &whole);
     break;
+  case SL_OPTION_FLOATS:
+    memcpy(field, &(sl_floats){1, {v}}, sizeof(sl_floats));
+    break;
   }
 }
 
@@ -190,6 +193,21 @@ static void permutation(t_inputs *c) {
   t_set_number(c, "n", 5);
 }
 
+/* A view that is not straight, a resized crop, statistics and a box: every
+ * step of the pass. */
+static void augment_images(t_inputs *c) {
+  const int32_t box[] = {1, 0, 2, 2}, items[] = {4, 5};
+  sl_tensor *params = t_random(2, 0.4f, 0.8f, 2, 2, 13);
+  sl_tensor *stats = t_random(3, 0.3f, 0.6f, 2, 2, 3);
+  add(c, t_random(1, 0, 1, 4, 2, 5, 6, 3));
+  add(c, params);
+  add(c, stats);
+  add(c, t_i32(box, 2, 1, 4));
+  add(c, t_i32(items, 1, 2));
+  t_set_list(c, "crop", LIST(1, 1, 4, 4));
+  t_set_list(c, "crop_size", LIST(3, 2));
+}
+
 /* clang-format off */
 const t_case t_cases[] = {
 #define SL_UNARY(name, value, slope, help) {SL_OP_##name, unary},
@@ -236,6 +254,7 @@ const t_case t_cases[] = {
     {SL_OP_beta, random_shape},
     {SL_OP_randint, random_shape},
     {SL_OP_permutation, permutation},
+    {SL_OP_augment_images, augment_images},
     {SL_OP_COUNT, NULL},
 };
 /* clang-format on */

@@ -118,7 +118,8 @@ const sl_op sl_op_augment_images = {
             "in one pass; params has one row per image: 9 numbers of a "
             "homography, logit factor, logit term, saturation, hue.",
     .example =
-        "sota.augment_images(images, params, nil, nil, nil, {size = 64})",
+        "local straight = sota.tensor{1,0,0, 0,1,0, 0,0,1, 1,0,1,0}\n"
+        "return sota.augment_images(x, straight:expand(2, 13), {size = 8})",
     .n_in = 2,
     .n_optional = 3,
     .opts_size = sizeof(sl_augment_images_opts),

@@ -35,9 +35,8 @@ local h, w = aug:size(12, 10)
 assert(h == 8 and w == 8)
 local where = {seed = 3, epoch = 1, items = {5, 9, 2, 70}, train = true}
 local x = aug:apply(images, where)
-assert(tostring(x):find("[f32 4x8x8x3 cpu]", 1, true), tostring(x))
-local half = aug:apply(images, {dtype = "bf16"})
-assert(tostring(half):find("[bf16 4x8x8x3 cpu]", 1, true))
+assert(table.concat(x:shape(), "x") == "4x8x8x3" and x:dtype() == "f32")
+assert(aug:apply(images, {dtype = "bf16"}):dtype() == "bf16")
 
 -- Draws are a function of seed, epoch, pass and rows, and of nothing else.
 assert(same(x, aug:apply(images, where)))
