@@ -131,7 +131,7 @@ END_TEST
 START_TEST(extent_of_a_grid) {
   const sl_mat3 w = sl_mat3_warp(0.1, -0.15), c = composed();
   const sl_mat3 m = sl_mat3_mul(&w, &c);
-  double lo = INFINITY, hi = -INFINITY, all_lo = INFINITY, all_hi = -INFINITY;
+  double lo = HUGE_VAL, hi = -HUGE_VAL, all_lo = HUGE_VAL, all_hi = -HUGE_VAL;
   sl_mat3_extent(&m, 33, 65, 1, &lo, &hi);
   for (int i = 0; i < 33; i++)
     for (int j = 0; j < 65; j++) {
@@ -143,7 +143,7 @@ START_TEST(extent_of_a_grid) {
     }
   ck_assert_double_eq_tol(lo, all_lo, 1e-12);
   ck_assert_double_eq_tol(hi, all_hi, 1e-12);
-  lo = INFINITY, hi = -INFINITY;
+  lo = HUGE_VAL, hi = -HUGE_VAL;
   sl_mat3_extent(&sl_mat3_identity, 4, 8, 0, &lo, &hi);
   ck_assert_double_eq_tol(hi, 1 - 1. / 8, 1e-12);
   ck_assert_double_eq_tol(lo, -hi, 1e-12);

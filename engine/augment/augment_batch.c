@@ -151,7 +151,7 @@ static void draw_images(const sl_augment *a, const sl_tensor *x,
                         const sl_augment_batch *b, float *params,
                         sl_augment_images_opts *o) {
   const int64_t h = x->shape[1], w = x->shape[2];
-  double lo = INFINITY, hi = -INFINITY;
+  double lo = HUGE_VAL, hi = -HUGE_VAL;
   int64_t oh, ow, ph, pw;
   sl_augment_sampled_size(a, h, w, &oh, &ow);
   for (int64_t i = 0; i < x->shape[0]; i++) {

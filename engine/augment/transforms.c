@@ -7,7 +7,7 @@
 /* clang-format off */
 #define SAMPLING(p_default) \
     SL_OPT_FLOAT(sl_sampling, p, p_default, 0, 1, "probability for each image"), \
-    SL_OPT_INTS(sl_sampling, size, NAN, 1, 1 << 16, "height and width to sample at; the image's own if not given"), \
+    SL_OPT_INTS(sl_sampling, size, (double)NAN, 1, 1 << 16, "height and width to sample at; the image's own if not given"), \
     SL_OPT_ENUM(sl_sampling, mode, SL_SAMPLE_BILINEAR, sl_sample_names, "how pixels are sampled"), \
     SL_OPT_ENUM(sl_sampling, pad_mode, SL_PAD_REFLECTION, sl_pad_names, "what lies outside the image"), \
     SL_OPT_BOOL(sl_sampling, align_corners, 1, "the grid ends at centres of outer pixels, not at their edges"), \
@@ -46,13 +46,13 @@ static const sl_option crop[] = {
     SL_OPT_FLOAT(sl_crop_opts, min_scale, 0.08, 0, 1, "smallest share of the area to keep"),
     SL_OPT_FLOAT(sl_crop_opts, max_scale, 1, 0, 1, "largest share of the area to keep"),
     SL_OPT_FLOAT(sl_crop_opts, valid_scale, 1, 0.01, 1, "share of each side that validation keeps"),
-    SL_OPT_FLOATS(sl_crop_opts, ratio, NAN, 0.01, 100, "narrowest and widest crop, width / height; 3/4 and 4/3 if not given"),
+    SL_OPT_FLOATS(sl_crop_opts, ratio, (double)NAN, 0.01, 100, "narrowest and widest crop, width / height; 3/4 and 4/3 if not given"),
     SL_OPT_ENUM(sl_crop_opts, mode, SL_SAMPLE_BILINEAR, sl_sample_names, "how the crop is resized"),
     SL_OPT_END};
 
 static const sl_option normalize[] = {
-    SL_OPT_FLOATS(sl_normalize_opts, mean, NAN, -100, 100, "of each channel; measured on the first batch if not given"),
-    SL_OPT_FLOATS(sl_normalize_opts, std, NAN, 1e-7, 100, "of each channel"),
+    SL_OPT_FLOATS(sl_normalize_opts, mean, (double)NAN, -100, 100, "of each channel; measured on the first batch if not given"),
+    SL_OPT_FLOATS(sl_normalize_opts, std, (double)NAN, 1e-7, 100, "of each channel"),
     SL_OPT_END};
 
 static const sl_option erasing[] = {
@@ -74,7 +74,7 @@ static const sl_option aug[] = {
     SL_OPT_FLOAT(sl_aug_opts, max_warp, 0.2, 0, 0.49, "largest change of perspective"),
     SL_OPT_FLOAT(sl_aug_opts, p_affine, 0.75, 0, 1, "probability of each of warp, rotation and zoom"),
     SL_OPT_FLOAT(sl_aug_opts, p_lighting, 0.75, 0, 1, "probability of each of brightness and contrast"),
-    SL_OPT_INTS(sl_aug_opts, size, NAN, 1, 1 << 16, "height and width of the result; the images' own if not given"),
+    SL_OPT_INTS(sl_aug_opts, size, (double)NAN, 1, 1 << 16, "height and width of the result; the images' own if not given"),
     SL_OPT_ENUM(sl_aug_opts, mode, SL_SAMPLE_BILINEAR, sl_sample_names, "how pixels are sampled"),
     SL_OPT_ENUM(sl_aug_opts, pad_mode, SL_PAD_REFLECTION, sl_pad_names, "what lies outside the image"),
     SL_OPT_BOOL(sl_aug_opts, align_corners, 1, "the grid ends at centres of outer pixels, not at their edges"),

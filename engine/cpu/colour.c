@@ -22,7 +22,7 @@ static inline float float_of(int32_t i) {
 static inline float ln(float x) {
   const int32_t shifted = bits_of(x) - 0x3f3504f3;
   const int32_t exponent = shifted >> 23;
-  const float f = float_of(bits_of(x) - (exponent << 23)) - 1;
+  const float f = float_of(bits_of(x) - exponent * (1 << 23)) - 1;
   const float e = (float)exponent, f2 = f * f;
   float p = 7.0376836292e-2f;
   p = p * f - 1.1514610310e-1f;

@@ -9,9 +9,9 @@ const char *const sl_pad_names[] = {"reflection", "border", "zeros", NULL};
 /* clang-format off */
 #define T sl_augment_images_opts
 static const sl_option options[] = {
-    SL_OPT_INTS(T, size, NAN, 1, 1 << 20, "height and width of the sampled image; x's own if not given"),
-    SL_OPT_INTS(T, crop, NAN, 0, 1 << 20, "window to keep of it: top, left (from 0), height, width"),
-    SL_OPT_INTS(T, crop_size, NAN, 1, 1 << 20, "height and width that the window is resized to"),
+    SL_OPT_INTS(T, size, (double)NAN, 1, 1 << 20, "height and width of the sampled image; x's own if not given"),
+    SL_OPT_INTS(T, crop, (double)NAN, 0, 1 << 20, "window to keep of it: top, left (from 0), height, width"),
+    SL_OPT_INTS(T, crop_size, (double)NAN, 1, 1 << 20, "height and width that the window is resized to"),
     SL_OPT_INT(T, seed, 0, -0x1p63, 0x1p62, "of the noise in boxes"),
     SL_OPT_INT(T, epoch, 0, 0, UINT32_MAX, "of the noise in boxes"),
     SL_OPT_INT(T, use, 0, 0, UINT32_MAX, "of the noise in boxes: names its random stream"),
