@@ -464,6 +464,48 @@ START_TEST(validation_resizes) {
 }
 END_TEST
 
+/* Matrices multiply in the order of the list, flip * rotate * zoom, get the
+ * image's shape, and perspective comes after them wherever it stands. */
+START_TEST(order_of_affine_transforms) {
+  sl_sampling flip;
+  sl_warp_opts warp;
+  sl_rotate_opts turn;
+  sl_zoom_opts zoom;
+  sl_transform_defaults(SL_TRANSFORM_FLIP, &flip);
+  sl_transform_defaults(SL_TRANSFORM_WARP, &warp);
+  sl_transform_defaults(SL_TRANSFORM_ROTATE, &turn);
+  sl_transform_defaults(SL_TRANSFORM_ZOOM, &zoom);
+  flip.p = warp.s.p = turn.s.p = zoom.s.p = 1;
+  zoom.min_zoom = zoom.max_zoom = 1.7;
+  sl_augment *a = list_of(SL_TRANSFORM_FLIP, &flip);
+  add(a, SL_TRANSFORM_WARP, &warp);
+  add(a, SL_TRANSFORM_ROTATE, &turn);
+  add(a, SL_TRANSFORM_ZOOM, &zoom);
+  sl_rng r[4];
+  for (uint32_t i = 0; i < 4; i++)
+    r[i] = sl_rng_at(train.seed, train.epoch, 0, SL_RNG_BATCH + i);
+  const double mx = sl_rng_range(&r[1], -0.2, 0.2);
+  sl_rng_uniform64(&r[1]); /* whether mx applies */
+  const double my = sl_rng_range(&r[1], -0.2, 0.2);
+  const sl_mat3 rotated = sl_mat3_rotate(sl_rng_range(&r[2], -10, 10));
+  sl_rng_range(&r[3], 1.7, 1.7);
+  const double col = sl_rng_uniform64(&r[3]), row = sl_rng_uniform64(&r[3]);
+  const sl_mat3 zoomed = sl_mat3_zoom(1.7, col, row);
+  const sl_mat3 mirror = sl_mat3_dihedral(1), warped = sl_mat3_warp(mx, my);
+  sl_mat3 m = sl_mat3_mul(&mirror, &rotated);
+  m = sl_mat3_mul(&m, &zoomed);
+  m = sl_mat3_prepare(&m, 20, 14);
+  m = sl_mat3_mul(&warped, &m);
+  sl_tensor *x = photos(1, 20, 14), *y = apply(a, x, train);
+  sl_tensor *z = t_pass(x, t_pass_params(1, &m), NULL);
+  t_equal_tensors(y, z, 1e-6);
+  sl_tensor_release(z);
+  sl_tensor_release(y);
+  sl_tensor_release(x);
+  sl_augment_free(a);
+}
+END_TEST
+
 /* Two samplings, one after the other, each by a call of its own. */
 START_TEST(crop_samples_twice) {
   sl_aug_opts o = usual();
@@ -712,6 +754,7 @@ int main(void) {
   tcase_add_test(tc, batch_means_one_draw_for_all);
   tcase_add_test(tc, validation_only_normalises);
   tcase_add_test(tc, validation_resizes);
+  tcase_add_test(tc, order_of_affine_transforms);
   tcase_add_test(tc, crop_samples_twice);
   tcase_add_test(tc, prefilter_depends_on_the_view);
   tcase_add_test(tc, grey_stays_grey);
