@@ -5,7 +5,8 @@
 
 #include "support.h"
 
-/* --- options by name -------------------------------------------------------- */
+/* --- options by name --------------------------------------------------------
+ */
 
 static const sl_option *find(const t_inputs *c, const char *name) {
   const sl_option *o = sl_op_get(c->id)->options;
@@ -38,8 +39,8 @@ void t_set_number(t_inputs *c, const char *option, double v) {
   case SL_OPTION_DIMS:
     t_set_list(c, option, 1, &whole);
     break;
-  case SL_OPTION_FLOATS:
-    memcpy(field, &(sl_floats){1, {v}}, sizeof(sl_floats));
+  case SL_OPTION_NUMBERS:
+    memcpy(field, &(sl_numbers){1, {v}}, sizeof(sl_numbers));
     break;
   }
 }
@@ -74,7 +75,8 @@ static void add(t_inputs *c, sl_tensor *t) {
   c->in[c->n_in++] = t;
 }
 
-/* --- element-wise ----------------------------------------------------------- */
+/* --- element-wise -----------------------------------------------------------
+ */
 
 /* In (0.2, 0.8) all functions are defined, and smooth. */
 static void unary(t_inputs *c) {
@@ -98,7 +100,8 @@ static void clamp(t_inputs *c) {
   t_set_number(c, "max", 1);
 }
 
-/* --- shapes ------------------------------------------------------------------ */
+/* --- shapes ------------------------------------------------------------------
+ */
 
 static void reshape(t_inputs *c) {
   add(c, t_random(1, -1, 1, 2, 2, 3));
@@ -143,7 +146,8 @@ static void flip(t_inputs *c) {
   t_set_list(c, "dims", LIST(0, -1));
 }
 
-/* --- reductions, order, picking ---------------------------------------------- */
+/* --- reductions, order, picking ----------------------------------------------
+ */
 
 static void reduce_all(t_inputs *c) {
   add(c, t_random(1, 0.5f, 2, 2, 2, 3));
@@ -191,6 +195,68 @@ static void random_shape(t_inputs *c) {
 
 static void permutation(t_inputs *c) {
   t_set_number(c, "n", 5);
+}
+
+/* --- layers and losses -------------------------------------------------------
+ */
+
+static void linear(t_inputs *c) {
+  add(c, t_random(1, -1, 1, 2, 3, 4));
+  add(c, t_random(2, -1, 1, 2, 2, 4));
+  add(c, t_random(3, -1, 1, 1, 2));
+}
+
+static void matmul(t_inputs *c) {
+  add(c, t_random(1, -1, 1, 3, 2, 1, 3));
+  add(c, t_random(2, -1, 1, 2, 3, 2));
+}
+
+static void images(t_inputs *c) {
+  add(c, t_zeros(SL_F32, 4, 2, 3, 4, 2));
+  for (int i = 0; i < 48; i++) /* no two are near: maxima stay where they are */
+    sl_f32(c->in[0])[i] = (float)(i * 19 % 48) * 0.1f;
+}
+
+static void windows(t_inputs *c) {
+  images(c);
+  t_set_list(c, "kernel_size", LIST(2, 3));
+  t_set_number(c, "stride", 2);
+  t_set_list(c, "padding", LIST(0, 1));
+  t_set_number(c, "ceil_mode", 1);
+}
+
+static void bins(t_inputs *c) {
+  images(c);
+  t_set_list(c, "output_size", LIST(2, 3));
+}
+
+static void softmax(t_inputs *c) {
+  add(c, t_random(1, -2, 2, 3, 2, 3, 2));
+  t_set_number(c, "dim", 1);
+}
+
+static void cross_entropy(t_inputs *c) {
+  add(c, t_random(1, -2, 2, 2, 2, 3));
+  add(c, t_i32((const int32_t[]){3, 1}, 1, 2));
+  add(c, t_random(2, 0.5f, 2, 1, 3));
+  t_set_number(c, "label_smoothing", 0.2);
+}
+
+static void soft_cross_entropy(t_inputs *c) {
+  add(c, t_random(1, -2, 2, 2, 2, 3));
+  add(c, t_random(2, 0, 1, 2, 2, 3));
+}
+
+static void bce_with_logits(t_inputs *c) {
+  add(c, t_random(1, -2, 2, 2, 2, 3));
+  add(c, t_random(2, 0, 1, 2, 2, 3));
+  add(c, t_random(3, 0.5f, 2, 1, 3));
+}
+
+/* Another mask each run: test_dropout.c has its gradient. */
+static void dropout(t_inputs *c) {
+  add(c, t_random(1, -1, 1, 2, 2, 3));
+  t_set_number(c, "training", 0);
 }
 
 /* A view that is not straight, a resized crop, statistics and a box: every
@@ -254,6 +320,19 @@ const t_case t_cases[] = {
     {SL_OP_beta, random_shape},
     {SL_OP_randint, random_shape},
     {SL_OP_permutation, permutation},
+    {SL_OP_linear, linear},
+    {SL_OP_matmul, matmul},
+    {SL_OP_max_pool2d, windows},
+    {SL_OP_avg_pool2d, windows},
+    {SL_OP_adaptive_avg_pool2d, bins},
+    {SL_OP_global_avg_pool, images},
+    {SL_OP_global_max_pool, images},
+    {SL_OP_softmax, softmax},
+    {SL_OP_log_softmax, softmax},
+    {SL_OP_cross_entropy, cross_entropy},
+    {SL_OP_cross_entropy, soft_cross_entropy},
+    {SL_OP_bce_with_logits, bce_with_logits},
+    {SL_OP_dropout, dropout},
     {SL_OP_augment_images, augment_images},
     {SL_OP_COUNT, NULL},
 };

@@ -28,17 +28,17 @@ static sl_augment *new_list(void) {
   return a;
 }
 
-static void add(sl_augment *a, sl_transform_id id, const void *opts) {
+static void add(sl_augment *a, sl_batch_transform_id id, const void *opts) {
   ck_assert_msg(sl_augment_add(a, id, opts) == SL_OK, "%s", sl_error());
 }
 
-static sl_augment *list_of(sl_transform_id id, const void *opts) {
+static sl_augment *list_of(sl_batch_transform_id id, const void *opts) {
   sl_augment *a = new_list();
   add(a, id, opts);
   return a;
 }
 
-static void not_added(sl_augment *a, sl_transform_id id, const void *opts,
+static void not_added(sl_augment *a, sl_batch_transform_id id, const void *opts,
                       const char *want) {
   ck_assert_int_eq(sl_augment_add(a, id, opts), SL_EINVAL);
   ck_assert_msg(strstr(sl_error(), want) != NULL, "%s", sl_error());
@@ -83,8 +83,8 @@ static void seen(sl_tensor *y, int64_t n, int i, int j, double *at) {
 
 START_TEST(half_are_flipped) {
   sl_sampling o;
-  sl_transform_defaults(SL_TRANSFORM_FLIP, &o);
-  sl_augment *a = list_of(SL_TRANSFORM_FLIP, &o);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_FLIP, &o);
+  sl_augment *a = list_of(SL_BATCH_TRANSFORM_FLIP, &o);
   sl_tensor *x = coordinates(), *y = apply(a, x, train);
   int flipped = 0;
   for (int64_t n = 0; n < MANY; n++) {
@@ -105,9 +105,9 @@ END_TEST
 /* All eight with p = 1: each an eighth. Told by two corners. */
 START_TEST(dihedral_is_one_of_eight) {
   sl_sampling o;
-  sl_transform_defaults(SL_TRANSFORM_DIHEDRAL, &o);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_DIHEDRAL, &o);
   o.p = 1;
-  sl_augment *a = list_of(SL_TRANSFORM_DIHEDRAL, &o);
+  sl_augment *a = list_of(SL_BATCH_TRANSFORM_DIHEDRAL, &o);
   sl_tensor *x = coordinates(), *y = apply(a, x, train);
   int count[16] = {0};
   for (int64_t n = 0; n < MANY; n++) {
@@ -160,9 +160,9 @@ static void is_uniform(const tally *t, double p, const char *what) {
 
 START_TEST(rotations) {
   sl_rotate_opts o;
-  sl_transform_defaults(SL_TRANSFORM_ROTATE, &o);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_ROTATE, &o);
   o.s.p = 0.75;
-  sl_augment *a = list_of(SL_TRANSFORM_ROTATE, &o);
+  sl_augment *a = list_of(SL_BATCH_TRANSFORM_ROTATE, &o);
   sl_tensor *x = coordinates(), *y = apply(a, x, train);
   tally t = {0};
   for (int64_t n = 0; n < MANY; n++) {
@@ -179,8 +179,8 @@ END_TEST
 
 START_TEST(zooms) {
   sl_zoom_opts o;
-  sl_transform_defaults(SL_TRANSFORM_ZOOM, &o);
-  sl_augment *a = list_of(SL_TRANSFORM_ZOOM, &o);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_ZOOM, &o);
+  sl_augment *a = list_of(SL_BATCH_TRANSFORM_ZOOM, &o);
   sl_tensor *x = coordinates(), *y = apply(a, x, train);
   tally t = {0};
   double furthest = 0;
@@ -206,9 +206,9 @@ END_TEST
  * (h2, h5) / 1: (-mx, -my) when one of them is 0. */
 START_TEST(perspectives) {
   sl_warp_opts o;
-  sl_transform_defaults(SL_TRANSFORM_WARP, &o);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_WARP, &o);
   o.s.p = 0.75;
-  sl_augment *a = list_of(SL_TRANSFORM_WARP, &o);
+  sl_augment *a = list_of(SL_BATCH_TRANSFORM_WARP, &o);
   sl_tensor *x = coordinates(), *y = apply(a, x, train);
   int both = 0, one = 0, none = 0;
   tally t = {0};
@@ -248,9 +248,9 @@ static sl_tensor *two_tones(void) {
 
 START_TEST(brightness_then_contrast) {
   sl_light_opts o;
-  sl_transform_defaults(SL_TRANSFORM_BRIGHTNESS, &o);
-  sl_augment *a = list_of(SL_TRANSFORM_BRIGHTNESS, &o);
-  add(a, SL_TRANSFORM_CONTRAST, &o);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_BRIGHTNESS, &o);
+  sl_augment *a = list_of(SL_BATCH_TRANSFORM_BRIGHTNESS, &o);
+  add(a, SL_BATCH_TRANSFORM_CONTRAST, &o);
   sl_tensor *x = two_tones(), *y = apply(a, x, train);
   tally contrast = {0}, brightness = {0};
   for (int64_t n = 0; n < MANY; n++) {
@@ -271,9 +271,9 @@ END_TEST
 
 START_TEST(hue_and_saturation_are_drawn) {
   sl_light_opts o;
-  sl_transform_defaults(SL_TRANSFORM_HUE, &o);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_HUE, &o);
   ck_assert(o.amount == 0.1);
-  sl_augment *a = list_of(SL_TRANSFORM_HUE, &o);
+  sl_augment *a = list_of(SL_BATCH_TRANSFORM_HUE, &o);
   sl_tensor *x = two_tones(), *y = apply(a, x, train);
   int same = 0;
   for (int64_t n = 0; n < MANY; n++)
@@ -281,7 +281,7 @@ START_TEST(hue_and_saturation_are_drawn) {
   ck_assert_double_eq_tol(same, MANY * 0.25, 200);
   sl_tensor_release(y);
   sl_augment_free(a);
-  a = list_of(SL_TRANSFORM_SATURATION, &o);
+  a = list_of(SL_BATCH_TRANSFORM_SATURATION, &o);
   y = apply(a, x, train);
   same = 0;
   for (int64_t n = 0; n < MANY; n++)
@@ -297,7 +297,7 @@ END_TEST
 
 static sl_aug_opts usual(void) {
   sl_aug_opts o;
-  sl_transform_defaults(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_AUG_TRANSFORMS, &o);
   return o;
 }
 
@@ -321,11 +321,11 @@ static sl_augment *everything(void) {
   sl_erasing_opts box = {1, 0.05, 0.3, 0.3, 3};
   o.size = (sl_ints){1, {20}};
   o.min_scale = 0.75;
-  sl_augment *a = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
-  add(a, SL_TRANSFORM_SATURATION, &light);
-  add(a, SL_TRANSFORM_HUE, &light);
-  add(a, SL_TRANSFORM_NORMALIZE, &stats);
-  add(a, SL_TRANSFORM_ERASING, &box);
+  sl_augment *a = list_of(SL_BATCH_TRANSFORM_AUG_TRANSFORMS, &o);
+  add(a, SL_BATCH_TRANSFORM_SATURATION, &light);
+  add(a, SL_BATCH_TRANSFORM_HUE, &light);
+  add(a, SL_BATCH_TRANSFORM_NORMALIZE, &stats);
+  add(a, SL_BATCH_TRANSFORM_ERASING, &box);
   return a;
 }
 
@@ -369,7 +369,7 @@ END_TEST
 /* An image's draws go with its row, not with its place in the batch. */
 START_TEST(draws_follow_the_item) {
   sl_aug_opts o = usual();
-  sl_augment *a = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  sl_augment *a = list_of(SL_BATCH_TRANSFORM_AUG_TRANSFORMS, &o);
   sl_tensor *x = photos(2, 16, 16), *swapped = photos(2, 16, 16);
   const size_t half = 16 * 16 * 3;
   memcpy(sl_u8(swapped), sl_u8(x) + half, half);
@@ -392,7 +392,7 @@ END_TEST
 START_TEST(batch_means_one_draw_for_all) {
   sl_aug_opts o = usual();
   o.batch = 1;
-  sl_augment *a = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  sl_augment *a = list_of(SL_BATCH_TRANSFORM_AUG_TRANSFORMS, &o);
   sl_tensor *x = t_zeros(SL_U8, 4, 4, 12, 12, 3);
   for (int n = 0; n < 4; n++)
     t_hash_pixels(9, 432, sl_u8(x) + n * 432);
@@ -402,7 +402,7 @@ START_TEST(batch_means_one_draw_for_all) {
   sl_tensor_release(y);
   sl_augment_free(a);
   o.batch = 0;
-  a = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  a = list_of(SL_BATCH_TRANSFORM_AUG_TRANSFORMS, &o);
   y = apply(a, x, train);
   ck_assert(memcmp(sl_f32(y), sl_f32(y) + 432, 432 * 4) != 0);
   sl_tensor_release(y);
@@ -418,9 +418,9 @@ START_TEST(validation_only_normalises) {
   sl_aug_opts o = usual();
   sl_normalize_opts n = {{3, {0.485, 0.456, 0.406}}, {3, {.229, .224, .225}}};
   sl_erasing_opts box = {1, 0.2, 0.3, 0.3, 1};
-  sl_augment *a = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
-  add(a, SL_TRANSFORM_NORMALIZE, &n);
-  add(a, SL_TRANSFORM_ERASING, &box);
+  sl_augment *a = list_of(SL_BATCH_TRANSFORM_AUG_TRANSFORMS, &o);
+  add(a, SL_BATCH_TRANSFORM_NORMALIZE, &n);
+  add(a, SL_BATCH_TRANSFORM_ERASING, &box);
   sl_tensor *x = photos(3, 13, 9);
   sl_tensor *y = apply(a, x, (sl_augment_batch){.seed = 4});
   for (int i = 0; i < 3 * 13 * 9 * 3; i++) {
@@ -444,13 +444,13 @@ START_TEST(validation_resizes) {
   sl_tensor *x = t_hashed_images(4, 1, 23, 19);
   sl_aug_opts o = usual();
   o.size = (sl_ints){1, {12}};
-  sl_augment *a = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  sl_augment *a = list_of(SL_BATCH_TRANSFORM_AUG_TRANSFORMS, &o);
   sl_tensor *y = apply(a, x, (sl_augment_batch){.seed = 4});
   t_same_images(y, want, 1e-6, "size");
   sl_tensor_release(y);
   sl_augment_free(a);
   o.min_scale = 0.75;
-  a = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  a = list_of(SL_BATCH_TRANSFORM_AUG_TRANSFORMS, &o);
   y = apply(a, x, (sl_augment_batch){.seed = 4});
   sl_augment_images_opts by_hand = t_pass_defaults();
   by_hand.crop = (sl_ints){4, {2, 0, 19, 19}};
@@ -471,16 +471,16 @@ START_TEST(order_of_affine_transforms) {
   sl_warp_opts warp;
   sl_rotate_opts turn;
   sl_zoom_opts zoom;
-  sl_transform_defaults(SL_TRANSFORM_FLIP, &flip);
-  sl_transform_defaults(SL_TRANSFORM_WARP, &warp);
-  sl_transform_defaults(SL_TRANSFORM_ROTATE, &turn);
-  sl_transform_defaults(SL_TRANSFORM_ZOOM, &zoom);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_FLIP, &flip);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_WARP, &warp);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_ROTATE, &turn);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_ZOOM, &zoom);
   flip.p = warp.s.p = turn.s.p = zoom.s.p = 1;
   zoom.min_zoom = zoom.max_zoom = 1.7;
-  sl_augment *a = list_of(SL_TRANSFORM_FLIP, &flip);
-  add(a, SL_TRANSFORM_WARP, &warp);
-  add(a, SL_TRANSFORM_ROTATE, &turn);
-  add(a, SL_TRANSFORM_ZOOM, &zoom);
+  sl_augment *a = list_of(SL_BATCH_TRANSFORM_FLIP, &flip);
+  add(a, SL_BATCH_TRANSFORM_WARP, &warp);
+  add(a, SL_BATCH_TRANSFORM_ROTATE, &turn);
+  add(a, SL_BATCH_TRANSFORM_ZOOM, &zoom);
   sl_rng r[4];
   for (uint32_t i = 0; i < 4; i++)
     r[i] = sl_rng_at(train.seed, train.epoch, 0, SL_RNG_BATCH + i);
@@ -510,14 +510,14 @@ END_TEST
 START_TEST(crop_samples_twice) {
   sl_aug_opts o = usual();
   o.max_lighting = 0;
-  sl_augment *plain = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  sl_augment *plain = list_of(SL_BATCH_TRANSFORM_AUG_TRANSFORMS, &o);
   sl_crop_opts c = {.size = {1, {11}},
                     .min_scale = 0.3,
                     .max_scale = 1,
                     .valid_scale = 1,
                     .ratio = {1, {1}}};
-  sl_augment *both = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
-  add(both, SL_TRANSFORM_CROP, &c);
+  sl_augment *both = list_of(SL_BATCH_TRANSFORM_AUG_TRANSFORMS, &o);
+  add(both, SL_BATCH_TRANSFORM_CROP, &c);
   sl_tensor *x = photos(3, 40, 40), *y = apply(both, x, train);
   sl_tensor *first = apply(plain, x, train);
   /* The crop is transform 4 (flip, warp, rotate, zoom before it). */
@@ -541,11 +541,11 @@ END_TEST
  * here, and 2 / extent, over both axes, depends on where each zoom went. */
 START_TEST(prefilter_depends_on_the_view) {
   sl_zoom_opts o;
-  sl_transform_defaults(SL_TRANSFORM_ZOOM, &o);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_ZOOM, &o);
   o.s.size = (sl_ints){1, {4}};
   o.s.p = 1;
   o.min_zoom = o.max_zoom = 3;
-  sl_augment *a = list_of(SL_TRANSFORM_ZOOM, &o);
+  sl_augment *a = list_of(SL_BATCH_TRANSFORM_ZOOM, &o);
   sl_tensor *x = t_random(2, 0, 1, 4, 1, 20, 20, 3);
   int averaged = 0;
   for (uint32_t epoch = 0; epoch < 20; epoch++) {
@@ -575,7 +575,7 @@ END_TEST
 
 START_TEST(grey_stays_grey) {
   sl_aug_opts o = usual();
-  sl_augment *a = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  sl_augment *a = list_of(SL_BATCH_TRANSFORM_AUG_TRANSFORMS, &o);
   sl_tensor *x = photos(2, 17, 23);
   for (int i = 0; i < 2 * 17 * 23; i++)
     sl_u8(x)[3 * i + 1] = sl_u8(x)[3 * i + 2] = sl_u8(x)[3 * i];
@@ -592,14 +592,14 @@ END_TEST
 START_TEST(normalize_measures_itself) {
   sl_normalize_opts none = {{0, {0}}, {0, {0}}};
   sl_aug_opts o = usual();
-  sl_augment *a = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  sl_augment *a = list_of(SL_BATCH_TRANSFORM_AUG_TRANSFORMS, &o);
   sl_tensor *x = photos(4, 20, 20), *out = NULL;
   sl_augment_batch b = train;
   b.items = rows();
   sl_tensor *seen_by_model = apply(a, x, train);
   double want[2][3], got[2][3];
   ck_assert_int_eq(sl_augment_measure(a, x, &b), SL_EINVAL);
-  add(a, SL_TRANSFORM_NORMALIZE, &none);
+  add(a, SL_BATCH_TRANSFORM_NORMALIZE, &none);
   ck_assert(sl_augment_needs_statistics(a));
   ck_assert(!sl_augment_statistics(a, got[0], got[1]));
   ck_assert_int_eq(sl_augment_apply(a, x, &b, SL_F32, &out), SL_EINVAL);
@@ -624,9 +624,9 @@ END_TEST
 
 START_TEST(erasing_takes_about_half_of_the_batches) {
   sl_erasing_opts o;
-  sl_transform_defaults(SL_TRANSFORM_ERASING, &o);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_ERASING, &o);
   o.sl = 0.1;
-  sl_augment *a = list_of(SL_TRANSFORM_ERASING, &o);
+  sl_augment *a = list_of(SL_BATCH_TRANSFORM_ERASING, &o);
   sl_tensor *x = t_zeros(SL_U8, 4, 2, 16, 16, 3);
   int erased = 0;
   for (uint32_t epoch = 0; epoch < 400; epoch++) {
@@ -659,7 +659,7 @@ START_TEST(sizes_and_text) {
   sl_free(text);
   sl_aug_opts o = usual();
   o.size = (sl_ints){2, {20, 24}};
-  add(a, SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  add(a, SL_BATCH_TRANSFORM_AUG_TRANSFORMS, &o);
   sl_augment_size(a, 30, 40, &h, &w);
   ck_assert(h == 20 && w == 24);
   text = sl_augment_text(a);
@@ -669,7 +669,7 @@ START_TEST(sizes_and_text) {
   o.do_flip = 0; /* nothing but a size */
   o.max_rotate = o.max_warp = o.max_lighting = 0;
   o.max_zoom = 1;
-  a = list_of(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  a = list_of(SL_BATCH_TRANSFORM_AUG_TRANSFORMS, &o);
   sl_augment_size(a, 30, 40, &h, &w);
   ck_assert(h == 20 && w == 24);
   sl_augment_free(a);
@@ -680,32 +680,36 @@ START_TEST(lists_that_contradict_themselves) {
   sl_augment *a = new_list();
   sl_aug_opts o = usual();
   o.min_scale = 0.5;
-  not_added(a, SL_TRANSFORM_AUG_TRANSFORMS, &o, "min_scale needs a size");
+  not_added(a, SL_BATCH_TRANSFORM_AUG_TRANSFORMS, &o, "min_scale needs a size");
   o = usual();
   o.mult = 5;
-  not_added(a, SL_TRANSFORM_AUG_TRANSFORMS, &o, "max_lighting * mult is 1");
+  not_added(a, SL_BATCH_TRANSFORM_AUG_TRANSFORMS, &o,
+            "max_lighting * mult is 1");
   sl_zoom_opts zoom;
-  sl_transform_defaults(SL_TRANSFORM_ZOOM, &zoom);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_ZOOM, &zoom);
   zoom.min_zoom = 2;
-  not_added(a, SL_TRANSFORM_ZOOM, &zoom, "min_zoom is 2, above max_zoom, 1.1");
+  not_added(a, SL_BATCH_TRANSFORM_ZOOM, &zoom,
+            "min_zoom is 2, above max_zoom, 1.1");
   sl_sampling flip;
-  sl_transform_defaults(SL_TRANSFORM_FLIP, &flip);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_FLIP, &flip);
   flip.size = (sl_ints){1, {32}};
-  add(a, SL_TRANSFORM_FLIP, &flip);
+  add(a, SL_BATCH_TRANSFORM_FLIP, &flip);
   sl_rotate_opts turn;
-  sl_transform_defaults(SL_TRANSFORM_ROTATE, &turn);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_ROTATE, &turn);
   turn.s.pad_mode = SL_PAD_ZEROS;
-  not_added(a, SL_TRANSFORM_ROTATE, &turn, "they are sampled together");
+  not_added(a, SL_BATCH_TRANSFORM_ROTATE, &turn, "they are sampled together");
   turn.s.pad_mode = SL_PAD_REFLECTION;
   turn.s.size = (sl_ints){1, {30}};
-  not_added(a, SL_TRANSFORM_ROTATE, &turn, "size is 30 x 30, but 32 x 32");
+  not_added(a, SL_BATCH_TRANSFORM_ROTATE, &turn,
+            "size is 30 x 30, but 32 x 32");
   sl_normalize_opts n = {{3, {0, 0, 0}}, {1, {1}}};
-  not_added(a, SL_TRANSFORM_NORMALIZE, &n, "3 numbers in mean but 1 in std");
+  not_added(a, SL_BATCH_TRANSFORM_NORMALIZE, &n,
+            "3 numbers in mean but 1 in std");
   sl_augment_free(a);
   a = new_list();
   n = (sl_normalize_opts){{1, {0.5}}, {1, {0.5}}};
-  add(a, SL_TRANSFORM_NORMALIZE, &n);
-  not_added(a, SL_TRANSFORM_NORMALIZE, &n, "Normalize is there twice");
+  add(a, SL_BATCH_TRANSFORM_NORMALIZE, &n);
+  not_added(a, SL_BATCH_TRANSFORM_NORMALIZE, &n, "Normalize is there twice");
   sl_augment_free(a);
 }
 END_TEST

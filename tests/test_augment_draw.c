@@ -154,7 +154,7 @@ END_TEST
 
 static sl_crop_opts crop_of(json_t *row) {
   sl_crop_opts o;
-  sl_transform_defaults(SL_TRANSFORM_CROP, &o);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_CROP, &o);
   o.ratio.n = 2;
   for (size_t i = 0; i < 2; i++)
     o.ratio.v[i] = t_at(t_member(row, "ratio"), i);
@@ -199,7 +199,7 @@ END_TEST
 
 START_TEST(drawn_crops_lie_inside_and_reach_the_borders) {
   sl_crop_opts o;
-  sl_transform_defaults(SL_TRANSFORM_CROP, &o);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_CROP, &o);
   sl_rng r = sl_rng_at(1, 2, 3, SL_RNG_BATCH);
   int at_top = 0, at_bottom = 0;
   for (int i = 0; i < 2000; i++) {
@@ -217,9 +217,9 @@ END_TEST
 /* No crop of the wanted shape can fit: the middle is taken. */
 START_TEST(crop_that_never_fits) {
   sl_crop_opts o;
-  sl_transform_defaults(SL_TRANSFORM_CROP, &o);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_CROP, &o);
   o.min_scale = 1;
-  o.ratio = (sl_floats){2, {1, 1}};
+  o.ratio = (sl_numbers){2, {1, 1}};
   sl_rng r = sl_rng_at(1, 2, 3, SL_RNG_BATCH);
   const sl_box b = sl_crop_draw(&o, 20, 31, &r);
   ck_assert(b.top == 0 && b.left == 5 && b.h == 20 && b.w == 20);
@@ -247,7 +247,7 @@ START_TEST(erasing_boxes) {
   json_t *row, *rows = t_member(all, "rows");
   sl_erasing_opts o;
   size_t i;
-  sl_transform_defaults(SL_TRANSFORM_ERASING, &o);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_ERASING, &o);
   json_array_foreach(rows, i, row) {
     const int h = t_int(row, "h"), w = t_int(row, "w");
     const double u[2] = {t_number(row, "u_area"), t_number(row, "u_aspect")};
@@ -280,15 +280,15 @@ START_TEST(light) {
 END_TEST
 
 START_TEST(names_and_defaults) {
-  ck_assert_int_eq(sl_transform_find("Hue"), SL_TRANSFORM_HUE);
-  ck_assert_int_eq(sl_transform_find("Huge"), -1);
+  ck_assert_int_eq(sl_batch_transform_find("Hue"), SL_BATCH_TRANSFORM_HUE);
+  ck_assert_int_eq(sl_batch_transform_find("Huge"), -1);
   ck_assert(strstr(sl_error(), "no batch transform 'Huge'") != NULL);
   sl_aug_opts o;
-  sl_transform_defaults(SL_TRANSFORM_AUG_TRANSFORMS, &o);
+  sl_batch_transform_defaults(SL_BATCH_TRANSFORM_AUG_TRANSFORMS, &o);
   ck_assert(o.max_rotate == 10 && o.max_zoom == 1.1 && o.p_affine == 0.75);
   ck_assert(o.do_flip && !o.flip_vert && o.align_corners && o.size.n == 0);
-  for (int i = 0; i < SL_TRANSFORM_COUNT; i++)
-    ck_assert_uint_le(sl_transforms[i].opts_size, SL_OP_MAX_OPTS);
+  for (int i = 0; i < SL_BATCH_TRANSFORM_COUNT; i++)
+    ck_assert_uint_le(sl_batch_transforms[i].opts_size, SL_OP_MAX_OPTS);
 }
 END_TEST
 

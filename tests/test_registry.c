@@ -7,7 +7,8 @@
 #include "registry_cases.h"
 #include "support.h"
 
-/* --- descriptions ------------------------------------------------------------ */
+/* --- descriptions ------------------------------------------------------------
+ */
 
 static void check_option(const sl_op *op, const sl_option *o) {
   ck_assert_msg(o->help && *o->help, "%s: no help for %s", op->name, o->name);
@@ -71,7 +72,8 @@ START_TEST(examples_run) {
 }
 END_TEST
 
-/* --- wrong inputs ------------------------------------------------------------ */
+/* --- wrong inputs ------------------------------------------------------------
+ */
 
 static void run_freely(sl_op_id id, sl_tensor **in, int n_in) {
   sl_tensor *out[SL_OP_MAX_OUT] = {0};
@@ -119,7 +121,8 @@ START_TEST(wrong_inputs) {
 }
 END_TEST
 
-/* --- gradients --------------------------------------------------------------- */
+/* --- gradients ---------------------------------------------------------------
+ */
 
 START_TEST(has_case) {
   const sl_op *op = sl_op_get((sl_op_id)_i);
@@ -147,7 +150,8 @@ START_TEST(gradients) {
 }
 END_TEST
 
-/* --- memory ------------------------------------------------------------------ */
+/* --- memory ------------------------------------------------------------------
+ */
 
 /* Forward and, where there is one, backward; seed: of the result. */
 static sl_status forward_backward(const t_inputs *c, sl_tensor *seed) {
@@ -171,9 +175,8 @@ static sl_tensor *seed_for(const t_case *from) {
   t_inputs c;
   t_inputs_make(&c, from);
   sl_tensor *out = t_run_in(c.id, c.opts, c.in, c.n_in), *seed = NULL;
-  ck_assert_int_eq(sl_tensor_zeros(&seed, &sl_cpu, SL_F32, out->rank,
-                                   out->shape),
-                   SL_OK);
+  ck_assert_int_eq(
+      sl_tensor_zeros(&seed, &sl_cpu, SL_F32, out->rank, out->shape), SL_OK);
   sl_tensor_release(out);
   t_inputs_free(&c);
   return seed;

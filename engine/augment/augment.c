@@ -93,23 +93,24 @@ static sl_status take_statistics(sl_augment *a, const sl_normalize_opts *o) {
   return SL_OK;
 }
 
-static sl_status check(sl_augment *a, sl_transform_id id, const void *opts) {
-  const char *name = sl_transforms[id].name;
+static sl_status check(sl_augment *a, sl_batch_transform_id id,
+                       const void *opts) {
+  const char *name = sl_batch_transforms[id].name;
   const sl_zoom_opts *zoom = opts;
   const sl_erasing_opts *box = opts;
-  if (sl_transform_is_affine(id)) SL_TRY(agree(a, name, opts));
-  if (id == SL_TRANSFORM_ZOOM)
+  if (sl_batch_transform_is_affine(id)) SL_TRY(agree(a, name, opts));
+  if (id == SL_BATCH_TRANSFORM_ZOOM)
     return in_order(zoom->min_zoom, zoom->max_zoom, name, "min_zoom",
                     "max_zoom");
-  if (id == SL_TRANSFORM_CROP) {
+  if (id == SL_BATCH_TRANSFORM_CROP) {
     SL_TRY(check_crop(opts));
     return only_one(&a->crop, a->n, name);
   }
-  if (id == SL_TRANSFORM_NORMALIZE) {
+  if (id == SL_BATCH_TRANSFORM_NORMALIZE) {
     SL_TRY(only_one(&a->normalize, a->n, name));
     return take_statistics(a, opts);
   }
-  if (id == SL_TRANSFORM_ERASING) {
+  if (id == SL_BATCH_TRANSFORM_ERASING) {
     SL_TRY(in_order(box->sl, box->sh, name, "sl", "sh"));
     return only_one(&a->erasing, a->n, name);
   }
@@ -126,12 +127,14 @@ static sl_status add_affine(sl_augment *a, const sl_aug_opts *o,
   s.p = 0.5;
   if (o->do_flip)
     SL_TRY(sl_augment_add(
-        a, o->flip_vert ? SL_TRANSFORM_DIHEDRAL : SL_TRANSFORM_FLIP, &s));
-  if (warp.magnitude > 0) SL_TRY(sl_augment_add(a, SL_TRANSFORM_WARP, &warp));
+        a, o->flip_vert ? SL_BATCH_TRANSFORM_DIHEDRAL : SL_BATCH_TRANSFORM_FLIP,
+        &s));
+  if (warp.magnitude > 0)
+    SL_TRY(sl_augment_add(a, SL_BATCH_TRANSFORM_WARP, &warp));
   if (rotate.max_deg > 0)
-    SL_TRY(sl_augment_add(a, SL_TRANSFORM_ROTATE, &rotate));
+    SL_TRY(sl_augment_add(a, SL_BATCH_TRANSFORM_ROTATE, &rotate));
   if (o->min_zoom < 1 || o->max_zoom > 1)
-    SL_TRY(sl_augment_add(a, SL_TRANSFORM_ZOOM, &zoom));
+    SL_TRY(sl_augment_add(a, SL_BATCH_TRANSFORM_ZOOM, &zoom));
   /* Sizes hold without any of these, too. */
   return s.size.n > 0 ? agree(a, "aug_transforms", &s) : SL_OK;
 }
@@ -155,8 +158,8 @@ static sl_status add_all(sl_augment *a, const sl_aug_opts *o) {
   if (o->min_scale == 1) s.size = o->size;
   SL_TRY(add_affine(a, o, s));
   if (light.amount > 0) {
-    SL_TRY(sl_augment_add(a, SL_TRANSFORM_BRIGHTNESS, &light));
-    SL_TRY(sl_augment_add(a, SL_TRANSFORM_CONTRAST, &light));
+    SL_TRY(sl_augment_add(a, SL_BATCH_TRANSFORM_BRIGHTNESS, &light));
+    SL_TRY(sl_augment_add(a, SL_BATCH_TRANSFORM_CONTRAST, &light));
   }
   if (o->min_scale == 1) return SL_OK;
   const sl_crop_opts crop = {.size = o->size,
@@ -164,17 +167,18 @@ static sl_status add_all(sl_augment *a, const sl_aug_opts *o) {
                              .max_scale = 1,
                              .valid_scale = 1,
                              .ratio = {1, {1}}};
-  return sl_augment_add(a, SL_TRANSFORM_CROP, &crop);
+  return sl_augment_add(a, SL_BATCH_TRANSFORM_CROP, &crop);
 }
 
-sl_status sl_augment_add(sl_augment *a, sl_transform_id id, const void *opts) {
-  if (id == SL_TRANSFORM_AUG_TRANSFORMS) return add_all(a, opts);
+sl_status sl_augment_add(sl_augment *a, sl_batch_transform_id id,
+                         const void *opts) {
+  if (id == SL_BATCH_TRANSFORM_AUG_TRANSFORMS) return add_all(a, opts);
   SL_REQUIRE(a->n < SL_AUGMENT_MAX, SL_EINVAL, "more than %d batch transforms",
              SL_AUGMENT_MAX);
   SL_TRY(check(a, id, opts));
   sl_augment_entry *e = &a->entries[a->n++];
   e->id = id;
-  memcpy(e->opts, opts, sl_transforms[id].opts_size);
+  memcpy(e->opts, opts, sl_batch_transforms[id].opts_size);
   return SL_OK;
 }
 
@@ -216,7 +220,7 @@ static void append(char *text, size_t size, const char *fmt, ...) {
 static void append_option(char *text, size_t size, const sl_option *o,
                           const char *field) {
   const sl_ints *ints = (const void *)field;
-  const sl_floats *floats = (const void *)field;
+  const sl_numbers *floats = (const void *)field;
   if (o->type == SL_OPTION_FLOAT)
     append(text, size, " %s=%g", o->name, *(const double *)(const void *)field);
   else if (o->type == SL_OPTION_INT)
@@ -225,7 +229,7 @@ static void append_option(char *text, size_t size, const sl_option *o,
   for (int i = 0; o->type == SL_OPTION_INTS && i < ints->n; i++)
     append(text, size, "%s%s%lld", i ? "," : " ",
            i ? "" : "size=", (long long)ints->v[i]);
-  for (int i = 0; o->type == SL_OPTION_FLOATS && i < floats->n; i++)
+  for (int i = 0; o->type == SL_OPTION_NUMBERS && i < floats->n; i++)
     append(text, size, "%s%s%s%g", i ? "," : " ", i ? "" : o->name,
            i ? "" : "=", floats->v[i]);
 }
@@ -235,8 +239,8 @@ char *sl_augment_text(const sl_augment *a) {
   char *text = sl_alloc(size, 1);
   for (int i = 0; text && i < a->n; i++) {
     const sl_augment_entry *e = &a->entries[i];
-    append(text, size, "%s%s", i ? "\n" : "", sl_transforms[e->id].name);
-    for (const sl_option *o = sl_transforms[e->id].options; o->name; o++)
+    append(text, size, "%s%s", i ? "\n" : "", sl_batch_transforms[e->id].name);
+    for (const sl_option *o = sl_batch_transforms[e->id].options; o->name; o++)
       append_option(text, size, o, e->opts + o->offset);
   }
   return text;

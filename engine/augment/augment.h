@@ -32,7 +32,7 @@ void sl_augment_free(sl_augment *a); /* NULL is allowed */
 
 /* Adds a transform; opts is its options struct (transforms.h). Fails when it
  * contradicts itself or those before it. */
-SL_MUST_USE sl_status sl_augment_add(sl_augment *a, sl_transform_id id,
+SL_MUST_USE sl_status sl_augment_add(sl_augment *a, sl_batch_transform_id id,
                                      const void *opts);
 
 /* Height and width of what comes of images h x w: the same for training and

@@ -92,20 +92,20 @@ static void draw_hue(const void *opts, sl_rng *r, drawn *d) {
 
 typedef void draw_function(const void *opts, sl_rng *r, drawn *d);
 
-static draw_function *const draw[SL_TRANSFORM_COUNT] = {
-    [SL_TRANSFORM_FLIP] = draw_flip,
-    [SL_TRANSFORM_DIHEDRAL] = draw_dihedral,
-    [SL_TRANSFORM_WARP] = draw_warp,
-    [SL_TRANSFORM_ROTATE] = draw_rotate,
-    [SL_TRANSFORM_ZOOM] = draw_zoom,
-    [SL_TRANSFORM_BRIGHTNESS] = draw_brightness,
-    [SL_TRANSFORM_CONTRAST] = draw_contrast,
-    [SL_TRANSFORM_SATURATION] = draw_saturation,
-    [SL_TRANSFORM_HUE] = draw_hue,
+static draw_function *const draw[SL_BATCH_TRANSFORM_COUNT] = {
+    [SL_BATCH_TRANSFORM_FLIP] = draw_flip,
+    [SL_BATCH_TRANSFORM_DIHEDRAL] = draw_dihedral,
+    [SL_BATCH_TRANSFORM_WARP] = draw_warp,
+    [SL_BATCH_TRANSFORM_ROTATE] = draw_rotate,
+    [SL_BATCH_TRANSFORM_ZOOM] = draw_zoom,
+    [SL_BATCH_TRANSFORM_BRIGHTNESS] = draw_brightness,
+    [SL_BATCH_TRANSFORM_CONTRAST] = draw_contrast,
+    [SL_BATCH_TRANSFORM_SATURATION] = draw_saturation,
+    [SL_BATCH_TRANSFORM_HUE] = draw_hue,
 };
 
 static int per_batch(const sl_augment_entry *e) {
-  if (sl_transform_is_affine(e->id))
+  if (sl_batch_transform_is_affine(e->id))
     return ((const sl_sampling *)e->opts)->batch;
   return ((const sl_light_opts *)e->opts)->batch;
 }

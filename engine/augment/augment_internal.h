@@ -9,7 +9,7 @@
 enum { SL_AUGMENT_MAX = 64 };
 
 typedef struct sl_augment_entry {
-  sl_transform_id id;
+  sl_batch_transform_id id;
   alignas(max_align_t) char opts[SL_OP_MAX_OPTS];
 } sl_augment_entry;
 

@@ -46,13 +46,13 @@ static const sl_option crop[] = {
     SL_OPT_FLOAT(sl_crop_opts, min_scale, 0.08, 0, 1, "smallest share of the area to keep"),
     SL_OPT_FLOAT(sl_crop_opts, max_scale, 1, 0, 1, "largest share of the area to keep"),
     SL_OPT_FLOAT(sl_crop_opts, valid_scale, 1, 0.01, 1, "share of each side that validation keeps"),
-    SL_OPT_FLOATS(sl_crop_opts, ratio, (double)NAN, 0.01, 100, "narrowest and widest crop, width / height; 3/4 and 4/3 if not given"),
+    SL_OPT_NUMBERS(sl_crop_opts, ratio, (double)NAN, 0.01, 100, "narrowest and widest crop, width / height; 3/4 and 4/3 if not given"),
     SL_OPT_ENUM(sl_crop_opts, mode, SL_SAMPLE_BILINEAR, sl_sample_names, "how the crop is resized"),
     SL_OPT_END};
 
 static const sl_option normalize[] = {
-    SL_OPT_FLOATS(sl_normalize_opts, mean, (double)NAN, -100, 100, "of each channel; measured on the first batch if not given"),
-    SL_OPT_FLOATS(sl_normalize_opts, std, (double)NAN, 1e-7, 100, "of each channel"),
+    SL_OPT_NUMBERS(sl_normalize_opts, mean, (double)NAN, -100, 100, "of each channel; measured on the first batch if not given"),
+    SL_OPT_NUMBERS(sl_normalize_opts, std, (double)NAN, 1e-7, 100, "of each channel"),
     SL_OPT_END};
 
 static const sl_option erasing[] = {
@@ -83,26 +83,26 @@ static const sl_option aug[] = {
     SL_OPT_END};
 
 #define ROW(name, type, options, help) {name, help, sizeof(type), options}
-const sl_transform_info sl_transforms[SL_TRANSFORM_COUNT] = {
-    [SL_TRANSFORM_AUG_TRANSFORMS] = ROW("aug_transforms", sl_aug_opts, aug, "Flip, warp, rotate, zoom, light and crop at random."),
-    [SL_TRANSFORM_FLIP]       = ROW("Flip", sl_sampling, flip, "Mirrors left and right."),
-    [SL_TRANSFORM_DIHEDRAL]   = ROW("Dihedral", sl_sampling, flip, "One of the eight flips and quarter turns."),
-    [SL_TRANSFORM_WARP]       = ROW("Warp", sl_warp_opts, warp, "Changes the perspective."),
-    [SL_TRANSFORM_ROTATE]     = ROW("Rotate", sl_rotate_opts, rotate, "Rotates about the centre."),
-    [SL_TRANSFORM_ZOOM]       = ROW("Zoom", sl_zoom_opts, zoom, "Zooms into a random place."),
-    [SL_TRANSFORM_BRIGHTNESS] = ROW("Brightness", sl_light_opts, brightness, "Makes lighter or darker."),
-    [SL_TRANSFORM_CONTRAST]   = ROW("Contrast", sl_light_opts, contrast, "Changes the contrast."),
-    [SL_TRANSFORM_SATURATION] = ROW("Saturation", sl_light_opts, saturation, "Changes how colourful images are."),
-    [SL_TRANSFORM_HUE]        = ROW("Hue", sl_light_opts, hue, "Turns the hues."),
-    [SL_TRANSFORM_CROP]       = ROW("RandomResizedCropGPU", sl_crop_opts, crop, "One random crop per batch, resized; the centre in validation."),
-    [SL_TRANSFORM_NORMALIZE]  = ROW("Normalize", sl_normalize_opts, normalize, "Subtracts the mean and divides by the standard deviation."),
-    [SL_TRANSFORM_ERASING]    = ROW("RandomErasing", sl_erasing_opts, erasing, "Replaces random boxes by noise, the same boxes in a batch."),
+const sl_batch_transform_info sl_batch_transforms[SL_BATCH_TRANSFORM_COUNT] = {
+    [SL_BATCH_TRANSFORM_AUG_TRANSFORMS] = ROW("aug_transforms", sl_aug_opts, aug, "Flip, warp, rotate, zoom, light and crop at random."),
+    [SL_BATCH_TRANSFORM_FLIP]       = ROW("Flip", sl_sampling, flip, "Mirrors left and right."),
+    [SL_BATCH_TRANSFORM_DIHEDRAL]   = ROW("Dihedral", sl_sampling, flip, "One of the eight flips and quarter turns."),
+    [SL_BATCH_TRANSFORM_WARP]       = ROW("Warp", sl_warp_opts, warp, "Changes the perspective."),
+    [SL_BATCH_TRANSFORM_ROTATE]     = ROW("Rotate", sl_rotate_opts, rotate, "Rotates about the centre."),
+    [SL_BATCH_TRANSFORM_ZOOM]       = ROW("Zoom", sl_zoom_opts, zoom, "Zooms into a random place."),
+    [SL_BATCH_TRANSFORM_BRIGHTNESS] = ROW("Brightness", sl_light_opts, brightness, "Makes lighter or darker."),
+    [SL_BATCH_TRANSFORM_CONTRAST]   = ROW("Contrast", sl_light_opts, contrast, "Changes the contrast."),
+    [SL_BATCH_TRANSFORM_SATURATION] = ROW("Saturation", sl_light_opts, saturation, "Changes how colourful images are."),
+    [SL_BATCH_TRANSFORM_HUE]        = ROW("Hue", sl_light_opts, hue, "Turns the hues."),
+    [SL_BATCH_TRANSFORM_CROP]       = ROW("RandomResizedCropGPU", sl_crop_opts, crop, "One random crop per batch, resized; the centre in validation."),
+    [SL_BATCH_TRANSFORM_NORMALIZE]  = ROW("Normalize", sl_normalize_opts, normalize, "Subtracts the mean and divides by the standard deviation."),
+    [SL_BATCH_TRANSFORM_ERASING]    = ROW("RandomErasing", sl_erasing_opts, erasing, "Replaces random boxes by noise, the same boxes in a batch."),
 };
 /* clang-format on */
 
-int sl_transform_find(const char *name) {
-  for (int i = 0; i < SL_TRANSFORM_COUNT; i++)
-    if (strcmp(sl_transforms[i].name, name) == 0) return i;
+int sl_batch_transform_find(const char *name) {
+  for (int i = 0; i < SL_BATCH_TRANSFORM_COUNT; i++)
+    if (strcmp(sl_batch_transforms[i].name, name) == 0) return i;
   sl_fail(SL_EINVAL,
           "there is no batch transform '%s': aug_transforms, Flip, Dihedral, "
           "Warp, Rotate, Zoom, Brightness, Contrast, Saturation, Hue, "
@@ -111,12 +111,12 @@ int sl_transform_find(const char *name) {
   return -1;
 }
 
-int sl_transform_is_affine(sl_transform_id id) {
-  return id >= SL_TRANSFORM_FLIP && id <= SL_TRANSFORM_ZOOM;
+int sl_batch_transform_is_affine(sl_batch_transform_id id) {
+  return id >= SL_BATCH_TRANSFORM_FLIP && id <= SL_BATCH_TRANSFORM_ZOOM;
 }
 
-void sl_transform_defaults(sl_transform_id id, void *opts) {
-  const sl_op described = {.opts_size = sl_transforms[id].opts_size,
-                           .options = sl_transforms[id].options};
+void sl_batch_transform_defaults(sl_batch_transform_id id, void *opts) {
+  const sl_op described = {.opts_size = sl_batch_transforms[id].opts_size,
+                           .options = sl_batch_transforms[id].options};
   sl_op_defaults(&described, opts);
 }

@@ -8,22 +8,22 @@
 
 #include "ops/augment_images.h"
 
-typedef enum sl_transform_id {
-  SL_TRANSFORM_AUG_TRANSFORMS, /* the usual ones, together */
-  SL_TRANSFORM_FLIP,
-  SL_TRANSFORM_DIHEDRAL,
-  SL_TRANSFORM_WARP,
-  SL_TRANSFORM_ROTATE,
-  SL_TRANSFORM_ZOOM,
-  SL_TRANSFORM_BRIGHTNESS,
-  SL_TRANSFORM_CONTRAST,
-  SL_TRANSFORM_SATURATION,
-  SL_TRANSFORM_HUE,
-  SL_TRANSFORM_CROP,
-  SL_TRANSFORM_NORMALIZE,
-  SL_TRANSFORM_ERASING,
-  SL_TRANSFORM_COUNT
-} sl_transform_id;
+typedef enum sl_batch_transform_id {
+  SL_BATCH_TRANSFORM_AUG_TRANSFORMS, /* the usual ones, together */
+  SL_BATCH_TRANSFORM_FLIP,
+  SL_BATCH_TRANSFORM_DIHEDRAL,
+  SL_BATCH_TRANSFORM_WARP,
+  SL_BATCH_TRANSFORM_ROTATE,
+  SL_BATCH_TRANSFORM_ZOOM,
+  SL_BATCH_TRANSFORM_BRIGHTNESS,
+  SL_BATCH_TRANSFORM_CONTRAST,
+  SL_BATCH_TRANSFORM_SATURATION,
+  SL_BATCH_TRANSFORM_HUE,
+  SL_BATCH_TRANSFORM_CROP,
+  SL_BATCH_TRANSFORM_NORMALIZE,
+  SL_BATCH_TRANSFORM_ERASING,
+  SL_BATCH_TRANSFORM_COUNT
+} sl_batch_transform_id;
 
 /* How an affine transform samples: all of a list sample once, together, so
  * they must agree. First member of every affine transform's options. */
@@ -59,13 +59,13 @@ typedef struct sl_crop_opts {
   sl_ints size;
   double min_scale, max_scale; /* of the area */
   double valid_scale;          /* of the sides, in validation */
-  sl_floats ratio;             /* width / height, at least and at most */
+  sl_numbers ratio;            /* width / height, at least and at most */
   int mode;
 } sl_crop_opts;
 
 /* n = 0: statistics are measured on a batch. */
 typedef struct sl_normalize_opts {
-  sl_floats mean, std;
+  sl_numbers mean, std;
 } sl_normalize_opts;
 
 typedef struct sl_erasing_opts {
@@ -81,21 +81,22 @@ typedef struct sl_aug_opts {
   double p_affine, p_lighting, min_scale;
 } sl_aug_opts;
 
-typedef struct sl_transform_info {
+typedef struct sl_batch_transform_info {
   const char *name, *help;
   size_t opts_size;
   const sl_option *options;
-} sl_transform_info;
+} sl_batch_transform_info;
 
-extern const sl_transform_info sl_transforms[SL_TRANSFORM_COUNT];
+extern const sl_batch_transform_info
+    sl_batch_transforms[SL_BATCH_TRANSFORM_COUNT];
 
 /* -1, with a message that lists the names, when there is none. */
-int sl_transform_find(const char *name);
+int sl_batch_transform_find(const char *name);
 
 /* Flip to Zoom: their options begin with an sl_sampling. */
-int sl_transform_is_affine(sl_transform_id id);
+int sl_batch_transform_is_affine(sl_batch_transform_id id);
 
 /* Defaults into opts, which has opts_size bytes. */
-void sl_transform_defaults(sl_transform_id id, void *opts);
+void sl_batch_transform_defaults(sl_batch_transform_id id, void *opts);
 
 #endif

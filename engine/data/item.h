@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "data/item_transform.h"
 
 /* Where an item stands: names its random streams and its form. */
 typedef struct sl_item_id {
@@ -22,11 +23,34 @@ typedef struct sl_item_id {
 typedef struct sl_item_pipeline sl_item_pipeline; /* immutable, shareable */
 typedef struct sl_item_scratch sl_item_scratch;   /* one per thread */
 
+typedef struct sl_item_pipeline_opts {
+  int64_t max_pixels; /* larger files are refused; 0: SL_DECODE_MAX_PIXELS */
+  int exact; /* never shrink a JPEG on load (see sl_item_view_shrink) */
+} sl_item_pipeline_opts;
+
+/* A pipeline of n transforms (copied), applied by their order numbers, those of
+ * equal order as listed. opts NULL: all defaults. The caller holds one
+ * reference. SL_EINVAL for an option out of range, and when no transform fixes
+ * the size, since the items of a batch must be equal in size. */
+SL_MUST_USE sl_status sl_item_pipeline_new(sl_item_pipeline **out,
+                                           const sl_item_transform *transforms,
+                                           int n,
+                                           const sl_item_pipeline_opts *opts);
+sl_item_pipeline *sl_item_pipeline_retain(sl_item_pipeline *p); /* returns p */
+void sl_item_pipeline_release(sl_item_pipeline *p); /* NULL is allowed */
+
+/* The transforms in the order of their application; *n of them. Borrowed. */
+const sl_item_transform *sl_item_pipeline_transforms(const sl_item_pipeline *p,
+                                                     int *n);
+
 /* Height and width of what the pipeline gives, in the form asked for. */
 void sl_item_size(const sl_item_pipeline *p, int train, int *h, int *w);
 
 SL_MUST_USE sl_status sl_item_scratch_new(sl_item_scratch **out);
-void sl_item_scratch_free(sl_item_scratch *s); /* NULL is allowed */
+
+/* Also lets libvips forget this thread: the worker frees its own before it
+ * ends. NULL is allowed. */
+void sl_item_scratch_free(sl_item_scratch *s);
 
 /* Decodes path and runs the pipeline; out has h*w*3 bytes. SL_EDATA or SL_EIO
  * when the file is bad: the message names it. */

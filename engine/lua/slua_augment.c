@@ -50,18 +50,18 @@ static void copy_without(lua_State *L, int arg, const char *key) {
 
 /* --- new ------------------------------------------------------------------ */
 
-static sl_transform_id transform_of(lua_State *L, const char *name) {
-  const int id = sl_transform_find(name);
-  if (id >= 0) return (sl_transform_id)id;
-  const char *names[SL_TRANSFORM_COUNT + 1] = {0};
-  for (int i = 0; i < SL_TRANSFORM_COUNT; i++)
-    names[i] = sl_transforms[i].name;
+static sl_batch_transform_id transform_of(lua_State *L, const char *name) {
+  const int id = sl_batch_transform_find(name);
+  if (id >= 0) return (sl_batch_transform_id)id;
+  const char *names[SL_BATCH_TRANSFORM_COUNT + 1] = {0};
+  for (int i = 0; i < SL_BATCH_TRANSFORM_COUNT; i++)
+    names[i] = sl_batch_transforms[i].name;
   const char *near = slua_nearest(name, names);
   if (near)
     luaL_error(L, "there is no batch transform '%s'; did you mean '%s'?", name,
                near);
   slua_check(L, SL_EINVAL, NULL);
-  return SL_TRANSFORM_COUNT;
+  return SL_BATCH_TRANSFORM_COUNT;
 }
 
 /* Adds the transform described by the table on top of the stack; pops it. */
@@ -73,8 +73,8 @@ static void add(lua_State *L, sl_augment *a, lua_Integer i) {
   if (lua_getfield(L, -1, "name") != LUA_TSTRING)
     luaL_error(L, "batch transform %I has no name", i);
   const char *name = lua_tostring(L, -1);
-  const sl_transform_id id = transform_of(L, name);
-  const sl_transform_info *t = &sl_transforms[id];
+  const sl_batch_transform_id id = transform_of(L, name);
+  const sl_batch_transform_info *t = &sl_batch_transforms[id];
   copy_without(L, lua_gettop(L) - 1, "name");
   slua_check_options(L, lua_gettop(L), t->options, opts, t->opts_size, name);
   slua_check(L, sl_augment_add(a, id, opts), NULL);
@@ -274,8 +274,8 @@ static int tostring(lua_State *L) {
 /* sota.core.augment.transforms() -> {{name, help, options}...} */
 static int transforms(lua_State *L) {
   lua_newtable(L);
-  for (int i = 0; i < SL_TRANSFORM_COUNT; i++) {
-    const sl_transform_info *t = &sl_transforms[i];
+  for (int i = 0; i < SL_BATCH_TRANSFORM_COUNT; i++) {
+    const sl_batch_transform_info *t = &sl_batch_transforms[i];
     lua_newtable(L);
     lua_pushstring(L, t->name), lua_setfield(L, -2, "name");
     lua_pushstring(L, t->help), lua_setfield(L, -2, "help");

@@ -74,9 +74,9 @@ static void read_list(const reading *r, int value, sl_ints *list) {
   }
 }
 
-static void read_numbers(const reading *r, int value, sl_floats *list) {
+static void read_numbers(const reading *r, int value, sl_numbers *list) {
   lua_State *L = r->L;
-  *list = (sl_floats){0};
+  *list = (sl_numbers){0};
   if (lua_type(L, value) != LUA_TTABLE) {
     list->v[list->n++] = number_in_range(r, value);
     return;
@@ -114,7 +114,7 @@ static void read_value(const reading *r, int value, char *field) {
   int64_t whole;
   int flag;
   sl_ints list;
-  sl_floats numbers;
+  sl_numbers numbers;
   switch (r->o->type) {
   case SL_OPTION_FLOAT:
     number = number_in_range(r, value);
@@ -146,7 +146,7 @@ static void read_value(const reading *r, int value, char *field) {
     read_list(r, value, &list);
     memcpy(field, &list, sizeof list);
     break;
-  case SL_OPTION_FLOATS:
+  case SL_OPTION_NUMBERS:
     read_numbers(r, value, &numbers);
     memcpy(field, &numbers, sizeof numbers);
     break;
@@ -155,7 +155,7 @@ static void read_value(const reading *r, int value, char *field) {
 
 static int is_list(const sl_option *o) {
   return o->type == SL_OPTION_INTS || o->type == SL_OPTION_DIMS ||
-         o->type == SL_OPTION_FLOATS;
+         o->type == SL_OPTION_NUMBERS;
 }
 
 static int unknown(lua_State *L, const sl_option *options, const char *what,
@@ -218,11 +218,25 @@ static void from_table(lua_State *L, int arg, const sl_option *options,
   seen[o - options] = 1;
 }
 
-/* Numbers after one another fill a list option: reshape(2, 3). */
+/* Options by name, and not a list. */
+static int has_names(lua_State *L, int arg) {
+  if (lua_type(L, arg) != LUA_TTABLE || luaL_len(L, arg) > 0) return 0;
+  lua_pushnil(L);
+  if (!lua_next(L, arg)) return 0;
+  lua_pop(L, 2);
+  return 1;
+}
+
+/* Numbers after one another fill a list option: reshape(2, 3). A table of
+ * names may come last: avg_pool2d(2, {ceil_mode = true}). */
 static int from_places(lua_State *L, int arg, const sl_option *options,
                        char *opts, const char *what, char *seen) {
   const int top = lua_gettop(L);
   for (int i = 0; arg <= top; i++) {
+    if (arg == top && has_names(L, arg)) {
+      from_table(L, arg, options, opts, what, seen);
+      return 0;
+    }
     const sl_option *o = options ? &options[i] : NULL;
     if (!o || !o->name) return luaL_error(L, "%s: too many arguments", what);
     const reading r = {L, o, what};

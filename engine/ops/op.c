@@ -45,7 +45,7 @@ static void put_default(const sl_option *o, char *field) {
   const int64_t whole = isnan(o->def) ? 0 : (int64_t)o->def;
   const int flag = (int)whole;
   sl_ints list = {0};
-  sl_floats floats = {0};
+  sl_numbers floats = {0};
   switch (o->type) {
   case SL_OPTION_FLOAT:
     memcpy(field, &o->def, sizeof o->def);
@@ -63,8 +63,8 @@ static void put_default(const sl_option *o, char *field) {
     if (!isnan(o->def) && !o->required) list = (sl_ints){1, {whole}};
     memcpy(field, &list, sizeof list);
     break;
-  case SL_OPTION_FLOATS:
-    if (!isnan(o->def) && !o->required) floats = (sl_floats){1, {o->def}};
+  case SL_OPTION_NUMBERS:
+    if (!isnan(o->def) && !o->required) floats = (sl_numbers){1, {o->def}};
     memcpy(field, &floats, sizeof floats);
     break;
   case SL_OPTION_DIMS:

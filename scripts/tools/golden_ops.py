@@ -149,10 +149,10 @@ def dims_of(d):
     return {} if d is None else {"dims": [i + 1 for i in d]}
 
 
-x4 = rand(2, 3, 4, 5)
+x4 = rand(2, 3, 4, 3)
 for d in (None, (0,), (3,), (1, 2), (0, 2), (0, 1, 2), (1, 3), (0, 3)):
     t = tuple(range(4)) if d is None else d
-    for keep in (False, True):
+    for keep in ((False, True) if d in (None, (1, 2)) else (False,)):
         kw = dict(keepdim=keep, **dims_of(d))
         case("sum", lambda x: x.sum(t, keep), x4, grad=[0], **kw)
         case("mean", lambda x: x.mean(t, keep), x4, grad=[0], **kw)
@@ -194,7 +194,7 @@ case("max", lambda x: tuple(a if k == 0 else a + 1 for k, a in
      torch.tensor([[5, 16777217, 16777216]], dtype=I), dim=2, keepdim=True)
 
 # --- order ------------------------------------------------------------------
-long = rand(3, 200)
+long = rand(2, 100)
 for t in (x4, long, f32(2, nan, 1, inf, -inf, 2, 0, -0.0),
           torch.tensor([3, -5, 3, 16777217, 16777216], dtype=I)):
     for d in range(t.dim()):

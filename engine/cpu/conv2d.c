@@ -1,0 +1,127 @@
+/* conv2d.c -- convolution, each worker its chunks. */
+#include "ops/conv2d.h"
+
+#include <string.h>
+
+#include "base/threads.h"
+#include "cpu/conv.h"
+#include "cpu/cpu.h"
+#include "cpu/norm.h"
+#include "cpu/simd.h"
+
+typedef struct job {
+  sl_conv conv;
+  sl_source x;
+  const float *weight, *bias;
+  float *y;
+  const float *dy;
+  float *dx, *dweight, *dbias;
+  int add_x, add_weight, add_bias;
+} job;
+
+/* --- forward -------------------------------------------------------------- */
+
+SL_SIMD
+static void add_bias(float *y, const float *bias, int64_t rows, int64_t c) {
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t i = 0; i < c; i++)
+      y[r * c + i] += bias[i];
+}
+
+static void forward(void *context, int worker, int n) {
+  job *j = context;
+  sl_conv *v = &j->conv;
+  sl_conv_worker w;
+  sl_conv_begin(&w, v, worker, n);
+  sl_conv_pack(&w, j->weight);
+  sl_pool_barrier();
+  for (int64_t i = w.begin; i < w.end; i++) {
+    const sl_chunk k = sl_conv_chunk(v, i);
+    float *y = j->y + k.out_row * v->o;
+    sl_conv_forward(&w, &k, sl_source_read(&j->x, k.in_row, k.in_rows, w.x), y);
+    if (j->bias) add_bias(y, j->bias, k.out_rows, v->o);
+  }
+  sl_conv_end(&w);
+}
+
+sl_status sl_cpu_conv2d(const sl_call *c) {
+  sl_conv_geometry g;
+  SL_TRY(sl_conv_geometry_of(&g, c->in[0], c->in[1], c->opts));
+  job j = {.x = sl_source_of(c->in[0]),
+           .weight = sl_f32(c->in[1]),
+           .bias = c->in[2] ? sl_f32(c->in[2]) : NULL,
+           .y = sl_f32(c->out[0])};
+  SL_TRY(sl_conv_plan(&j.conv, &g, 1u << SL_DNNL_FORWARD,
+                      j.x.scale ? SL_CONV_X : 0, 0, 0));
+  sl_parallel(forward, &j);
+  return sl_conv_done(&j.conv);
+}
+
+/* --- backward ------------------------------------------------------------- */
+
+/* The sums of all workers, in their order; by worker 0, after a barrier. */
+static void finish_bias(const job *j, const sl_conv_worker *w) {
+  for (int64_t i = 0; i < j->conv.o; i++) {
+    double sum = j->add_bias ? (double)j->dbias[i] : 0;
+    for (int k = 0; k < w->n; k++)
+      sum += ((const double *)sl_conv_more(&j->conv, k))[i];
+    j->dbias[i] = (float)sum;
+  }
+}
+
+static void backward_chunk(const job *j, sl_conv_worker *w, int64_t i) {
+  const sl_chunk k = sl_conv_chunk(w->v, i);
+  const float *dy = j->dy + k.out_row * w->v->o;
+  if (j->dbias)
+    sl_norm_add_rows((double *)(void *)w->more, dy, k.out_rows, w->v->o);
+  if (j->dweight)
+    sl_conv_wgrad(
+        w, &k,
+        sl_source_read(&j->x, k.in_row, k.in_rows, sl_conv_x_buffer(w, &k)),
+        dy);
+  if (j->dx) sl_conv_dgrad(w, &k, dy, j->dx + k.in_row * w->v->c, j->add_x);
+}
+
+static void backward(void *context, int worker, int n) {
+  job *j = context;
+  sl_conv_worker w;
+  sl_conv_begin(&w, &j->conv, worker, n);
+  if (j->dx) sl_conv_pack(&w, j->weight);
+  if (j->dbias) memset(w.more, 0, (size_t)j->conv.o * sizeof(double));
+  sl_pool_barrier();
+  for (int64_t i = w.begin; i < w.end; i++)
+    backward_chunk(j, &w, i);
+  sl_pool_barrier();
+  if (j->dbias && worker == 0) finish_bias(j, &w);
+  if (j->dweight)
+    sl_conv_finish_wgrad(&w, j->x.scale ? NULL : j->x.data, j->dy, j->dweight,
+                         j->add_weight);
+  sl_conv_end(&w);
+}
+
+static float *gradient(const sl_call *c, int i) {
+  return c->din[i] ? sl_f32(c->din[i]) : NULL;
+}
+
+sl_status sl_cpu_conv2d_grad(const sl_call *c) {
+  sl_conv_geometry g;
+  SL_TRY(sl_conv_geometry_of(&g, c->in[0], c->in[1], c->opts));
+  job j = {.x = sl_source_of(c->in[0]),
+           .weight = sl_f32(c->in[1]),
+           .dy = sl_f32(c->dout[0]),
+           .dx = gradient(c, 0),
+           .dweight = gradient(c, 1),
+           .dbias = gradient(c, 2),
+           .add_x = c->add[0],
+           .add_weight = c->add[1],
+           .add_bias = c->add[2]};
+  const unsigned kinds =
+      (j.dx ? 1u << SL_DNNL_DGRAD : 0) | (j.dweight ? 1u << SL_DNNL_WGRAD : 0);
+  const unsigned buffers = (j.dweight && j.x.scale ? SL_CONV_X : 0) |
+                           (j.dx && j.add_x ? SL_CONV_DX : 0);
+  SL_TRY(sl_conv_plan(&j.conv, &g, kinds, buffers,
+                      j.dbias ? (size_t)g.o * sizeof(double) : 0,
+                      j.add_weight));
+  sl_parallel(backward, &j);
+  return sl_conv_done(&j.conv);
+}

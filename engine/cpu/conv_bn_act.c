@@ -1,0 +1,232 @@
+/* conv_bn_act.c -- convolution, batch norm, residual and activation, in
+ * phases over chunks that stay in cache.
+ *
+ *   forward   each chunk: x (normalised if lazy) -> y, statistics of y
+ *             -- barrier (training) --
+ *             each chunk, if there is a residual: z = act(bn(y) + residual)
+ *   backward  each chunk: sums of g and g * (y - mean)
+ *             -- barrier --
+ *             each chunk: dy -> weight gradient, dx; residual's gradient
+ *
+ * Without a residual forward ends at the barrier: the result is y with its
+ * coefficients, and whoever reads it normalises. Backward recomputes what it
+ * needs of bn(x) and the slope of the activation from the ys. */
+#include "ops/conv_bn_act.h"
+
+#include "base/threads.h"
+#include "cpu/conv.h"
+#include "cpu/cpu.h"
+#include "cpu/norm_batch.h"
+
+typedef struct job {
+  sl_conv conv;
+  sl_norm_batch norm;
+  sl_source x, residual;
+  const float *weight;
+  sl_act act;
+  float *y; /* NULL: y lives only in the worker's chunk (eval) */
+  float *z; /* NULL: the result stays lazy */
+  const float *dz;
+  float *dx, *dweight, *dresidual;
+  int add_x, add_weight, add_residual;
+  sl_norm_dparams params;
+} job;
+
+static sl_status job_new(job *j, const sl_call *c, sl_conv_geometry *g) {
+  const sl_conv_bn_act_opts *o = c->opts;
+  SL_TRY(sl_conv_bn_act_geometry(g, c, o));
+  *j = (job){.x = sl_source_of(c->in[SL_CBA_X]),
+             .residual = sl_source_of(c->in[SL_CBA_RESIDUAL]),
+             .weight = sl_f32(c->in[SL_CBA_WEIGHT]),
+             .act = (sl_act)o->act};
+  j->norm.eps = o->eps;
+  j->norm.momentum = o->momentum;
+  j->norm.training = o->training;
+  return sl_norm_batch_new(&j->norm, c, SL_CBA_GAMMA, 1, g->n * g->oh * g->ow,
+                           g->o);
+}
+
+static const float *residual_chunk(const job *j, const sl_conv_worker *w,
+                                   const sl_chunk *k) {
+  return sl_source_read(&j->residual, k->out_row, k->out_rows, w->r);
+}
+
+/* --- forward -------------------------------------------------------------- */
+
+static void normalise_chunk(const job *j, const sl_conv_worker *w,
+                            const sl_chunk *k, const float *y) {
+  const int64_t c = j->norm.c;
+  const sl_norm_coefs *f = &j->norm.workers[w->index].k;
+  sl_norm_apply(j->z + k->out_row * c, y, residual_chunk(j, w, k), k->out_rows,
+                c, f->scale, f->shift, j->act);
+}
+
+static void convolve_chunk(const job *j, const sl_conv_worker *w, int64_t i) {
+  const sl_chunk k = sl_conv_chunk(w->v, i);
+  float *y = j->y ? j->y + k.out_row * j->norm.c : w->y;
+  sl_conv_forward(w, &k, sl_source_read(&j->x, k.in_row, k.in_rows, w->x), y);
+  if (j->norm.training)
+    sl_norm_stats(&j->norm.workers[w->index].sums, y, k.out_rows, j->norm.c);
+  else if (j->z)
+    normalise_chunk(j, w, &k, y);
+}
+
+static void forward(void *context, int worker, int n) {
+  job *j = context;
+  sl_conv_worker w;
+  sl_conv_begin(&w, &j->conv, worker, n);
+  sl_conv_pack(&w, j->weight);
+  if (!j->norm.training) sl_norm_batch_learn(&j->norm, worker, n);
+  sl_pool_barrier();
+  for (int64_t i = w.begin; i < w.end; i++)
+    convolve_chunk(j, &w, i);
+  if (j->norm.training) {
+    sl_pool_barrier();
+    sl_norm_batch_learn(&j->norm, worker, n);
+  }
+  /* Backwards: the last chunks may still be in cache. */
+  for (int64_t i = w.end - 1; j->norm.training && j->z && i >= w.begin; i--) {
+    const sl_chunk k = sl_conv_chunk(&j->conv, i);
+    normalise_chunk(j, &w, &k, j->y + k.out_row * j->norm.c);
+  }
+  sl_conv_end(&w);
+}
+
+/* Runs forward with y where it belongs: in saved[0] if backward will want it;
+ * else in the result's own memory, which z overwrites, or in chunks. */
+static sl_status run_forward(job *j, const sl_call *c,
+                             const sl_conv_geometry *g, sl_tensor *y) {
+  if (y) j->y = sl_f32(y);
+  if (c->out[0]) j->z = sl_f32(c->out[0]);
+  if (!y && j->norm.training) j->y = j->z;
+  const unsigned buffers = (j->x.scale ? SL_CONV_X : 0) |
+                           (j->y ? 0 : SL_CONV_Y) |
+                           (j->residual.scale ? SL_CONV_R : 0);
+  SL_TRY(sl_conv_plan(&j->conv, g, 1u << SL_DNNL_FORWARD, buffers, 0, 0));
+  sl_parallel(forward, j);
+  return sl_conv_done(&j->conv);
+}
+
+static sl_status channel_tensor(sl_tensor **out, const float *from,
+                                const sl_tensor *like, int64_t c) {
+  return sl_tensor_from(out, like->backend, SL_F32, 1, &c, from);
+}
+
+static sl_status make_lazy(const job *j, const sl_call *c, sl_tensor *y) {
+  const sl_norm_coefs *k = &j->norm.workers[0].k;
+  sl_tensor *scale = NULL, *shift = NULL;
+  sl_status status = channel_tensor(&scale, k->scale, y, j->norm.c);
+  if (status == SL_OK) status = channel_tensor(&shift, k->shift, y, j->norm.c);
+  if (status == SL_OK) status = sl_call_make_lazy(c, y, scale, shift, j->act);
+  sl_tensor_release(scale);
+  sl_tensor_release(shift);
+  return status;
+}
+
+sl_status sl_cpu_conv_bn_act(const sl_call *c) {
+  job j;
+  sl_conv_geometry g;
+  SL_TRY(job_new(&j, c, &g));
+  const int lazy = !c->in[SL_CBA_RESIDUAL];
+  const int64_t shape[] = {g.n, g.oh, g.ow, g.o};
+  sl_tensor *y = c->saved[0] ? sl_tensor_retain(c->saved[0]) : NULL;
+  sl_status status = SL_OK;
+  if (lazy && !y)
+    status = sl_tensor_new(&y, c->in[SL_CBA_X]->backend, SL_F32, 4, shape);
+  if (status == SL_OK) status = run_forward(&j, c, &g, y);
+  if (status == SL_OK && lazy) status = make_lazy(&j, c, y);
+  sl_tensor_release(y);
+  sl_norm_batch_free(&j.norm);
+  return status;
+}
+
+/* --- backward ------------------------------------------------------------- */
+
+static void reduce_chunk(const job *j, const sl_conv_worker *w, int64_t i) {
+  const int64_t c = j->norm.c;
+  const sl_chunk k = sl_conv_chunk(w->v, i);
+  sl_norm_worker *f = &j->norm.workers[w->index];
+  sl_norm_reduce(&f->sums, j->dz + k.out_row * c, j->y + k.out_row * c,
+                 residual_chunk(j, w, &k), k.out_rows, c, &f->k, j->act);
+}
+
+static void backward_chunk(const job *j, sl_conv_worker *w, int64_t i) {
+  const int64_t c = j->norm.c;
+  const sl_chunk k = sl_conv_chunk(w->v, i);
+  const int64_t at = k.out_row * c;
+  float *dy = sl_conv_dy_buffer(w, &k);
+  const sl_norm_dout d = {.dy = j->dx || j->dweight ? dy : NULL,
+                          .dresidual = j->dresidual ? j->dresidual + at : NULL,
+                          .add_dresidual = j->add_residual};
+  sl_norm_grad(&d, j->dz + at, j->y + at, residual_chunk(j, w, &k), k.out_rows,
+               c, &j->norm.workers[w->index].k, j->act);
+  if (j->dweight)
+    sl_conv_wgrad(
+        w, &k,
+        sl_source_read(&j->x, k.in_row, k.in_rows, sl_conv_x_buffer(w, &k)),
+        dy);
+  if (j->dx) sl_conv_dgrad(w, &k, dy, j->dx + k.in_row * j->conv.c, j->add_x);
+}
+
+static void backward(void *context, int worker, int n) {
+  job *j = context;
+  sl_conv_worker w;
+  sl_conv_begin(&w, &j->conv, worker, n);
+  if (j->dx) sl_conv_pack(&w, j->weight);
+  sl_norm_batch_recall(&j->norm, worker);
+  for (int64_t i = w.begin; i < w.end; i++)
+    reduce_chunk(j, &w, i);
+  sl_pool_barrier();
+  sl_norm_batch_finish(&j->norm, worker, n, &j->params);
+  if (j->dx || j->dweight || j->dresidual)
+    for (int64_t i = w.end - 1; i >= w.begin; i--)
+      backward_chunk(j, &w, i);
+  if (j->dweight)
+    sl_conv_finish_wgrad(&w, j->x.scale ? NULL : j->x.data, NULL, j->dweight,
+                         j->add_weight);
+  sl_conv_end(&w);
+}
+
+static float *gradient(const sl_call *c, int i) {
+  return c->din[i] ? sl_f32(c->din[i]) : NULL;
+}
+
+static void gradients(job *j, const sl_call *c) {
+  const int R = SL_CBA_RESIDUAL;
+  j->dx = gradient(c, SL_CBA_X);
+  j->dweight = gradient(c, SL_CBA_WEIGHT);
+  j->dresidual = gradient(c, R);
+  j->add_x = c->add[SL_CBA_X];
+  j->add_weight = c->add[SL_CBA_WEIGHT];
+  j->add_residual = c->add[R];
+  if (j->dresidual && j->dresidual == j->dx) {
+    /* x is its own residual. The residual's gradient is written first, so it
+     * is x's that must add. */
+    j->add_residual = j->add_x;
+    j->add_x = 1;
+  }
+  j->params =
+      (sl_norm_dparams){gradient(c, SL_CBA_GAMMA), gradient(c, SL_CBA_BETA),
+                        c->add[SL_CBA_GAMMA], c->add[SL_CBA_BETA]};
+}
+
+sl_status sl_cpu_conv_bn_act_grad(const sl_call *c) {
+  job j;
+  sl_conv_geometry g;
+  SL_TRY(job_new(&j, c, &g));
+  gradients(&j, c);
+  j.y = sl_f32(c->saved[0]);
+  j.dz = sl_f32(c->dout[0]);
+  const unsigned kinds =
+      (j.dx ? 1u << SL_DNNL_DGRAD : 0) | (j.dweight ? 1u << SL_DNNL_WGRAD : 0);
+  const unsigned buffers = (j.x.scale && j.dweight ? SL_CONV_X : 0) |
+                           (j.dx && j.add_x ? SL_CONV_DX : 0) | SL_CONV_Y |
+                           (j.residual.scale ? SL_CONV_R : 0);
+  sl_status status = sl_conv_plan(&j.conv, &g, kinds, buffers, 0, j.add_weight);
+  if (status == SL_OK) {
+    sl_parallel(backward, &j);
+    status = sl_conv_done(&j.conv);
+  }
+  sl_norm_batch_free(&j.norm);
+  return status;
+}

@@ -1,0 +1,202 @@
+/* item.c -- see item.h.
+ *
+ * The order of work for one item: read the header; let every transform, from
+ * the image's size alone, decide its view; decode; carry the views out. A
+ * mirror without a crop moves no pixel, it is handed to the next view; and the
+ * last view writes into the batch. */
+#include "data/item.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "data/decode.h"
+
+enum { MAX_TRANSFORMS = 16 };
+
+struct sl_item_pipeline {
+  atomic_int references;
+  sl_item_pipeline_opts opts;
+  int n;
+  sl_item_transform transforms[MAX_TRANSFORMS];
+  sl_hw size; /* of what comes out */
+};
+
+struct sl_item_scratch {
+  sl_resampler *resampler;
+  sl_image image, next, padded; /* image: what the next view works on */
+  sl_item_view views[MAX_TRANSFORMS + 1];
+};
+
+/* --- the pipeline --------------------------------------------------------- */
+
+/* Stable: only strictly larger ones move up. */
+static void insert(sl_item_pipeline *p, const sl_item_transform *t) {
+  int i = p->n++;
+  for (; i > 0 && p->transforms[i - 1].info->order > t->info->order; i--)
+    p->transforms[i] = p->transforms[i - 1];
+  p->transforms[i] = *t;
+}
+
+/* What comes out of the last transform that fixes the size. */
+static sl_status find_size(sl_item_pipeline *p) {
+  sl_item_view v = {0};
+  for (int i = 0; i < p->n; i++) {
+    const sl_item_transform *t = &p->transforms[i];
+    sl_rng unused = {0};
+    if (t->info->fixes_size) t->info->view(&t->opts, 1, 1, 0, &unused, &v);
+  }
+  SL_REQUIRE(v.out_h, SL_EINVAL,
+             "the item transforms do not fix the size of the images, but all "
+             "images of a batch must have one size: add Resize(size) or "
+             "RandomResizedCrop(size)");
+  p->size = (sl_hw){v.out_h, v.out_w};
+  return SL_OK;
+}
+
+static sl_status fill(sl_item_pipeline *p, const sl_item_transform *transforms,
+                      int n) {
+  for (int i = 0; i < n; i++) {
+    SL_TRY(sl_item_transform_check(&transforms[i]));
+    insert(p, &transforms[i]);
+  }
+  return find_size(p);
+}
+
+sl_status sl_item_pipeline_new(sl_item_pipeline **out,
+                               const sl_item_transform *transforms, int n,
+                               const sl_item_pipeline_opts *opts) {
+  *out = NULL;
+  SL_REQUIRE(n <= MAX_TRANSFORMS, SL_EINVAL,
+             "%d item transforms are more than %d", n, MAX_TRANSFORMS);
+  sl_item_pipeline *p = sl_alloc(1, sizeof *p);
+  SL_REQUIRE(p, SL_ENOMEM, "no memory for the item transforms");
+  atomic_init(&p->references, 1);
+  if (opts) p->opts = *opts;
+  const sl_status status = fill(p, transforms, n);
+  if (status != SL_OK)
+    sl_item_pipeline_release(p);
+  else
+    *out = p;
+  return status;
+}
+
+sl_item_pipeline *sl_item_pipeline_retain(sl_item_pipeline *p) {
+  atomic_fetch_add(&p->references, 1);
+  return p;
+}
+
+void sl_item_pipeline_release(sl_item_pipeline *p) {
+  if (p && atomic_fetch_sub(&p->references, 1) == 1) sl_free(p);
+}
+
+const sl_item_transform *sl_item_pipeline_transforms(const sl_item_pipeline *p,
+                                                     int *n) {
+  *n = p->n;
+  return p->transforms;
+}
+
+void sl_item_size(const sl_item_pipeline *p, int train, int *h, int *w) {
+  (void)train; /* all transforms so far give the same in both forms */
+  *h = p->size.h;
+  *w = p->size.w;
+}
+
+/* --- scratch -------------------------------------------------------------- */
+
+sl_status sl_item_scratch_new(sl_item_scratch **out) {
+  *out = NULL;
+  sl_item_scratch *s = sl_alloc(1, sizeof *s);
+  SL_REQUIRE(s, SL_ENOMEM, "no memory for a loader thread");
+  const sl_status status = sl_resampler_new(&s->resampler);
+  if (status != SL_OK)
+    sl_free(s);
+  else
+    *out = s;
+  return status;
+}
+
+void sl_item_scratch_free(sl_item_scratch *s) {
+  if (!s) return;
+  sl_resampler_free(s->resampler);
+  sl_image_clear(&s->image);
+  sl_image_clear(&s->next);
+  sl_image_clear(&s->padded);
+  sl_free(s);
+  sl_decode_thread_end();
+}
+
+/* --- one item ------------------------------------------------------------- */
+
+/* All views, from the size alone; a mirror joins the view after it. A box
+ * counts in the image after mirroring, so two mirrors simply cancel. */
+static int plan(const sl_item_pipeline *p, sl_item_id id, int h, int w,
+                sl_item_view *views) {
+  int n = 0, mirror = 0;
+  for (int i = 0; i < p->n; i++) {
+    const sl_item_transform *t = &p->transforms[i];
+    sl_rng rng =
+        sl_rng_at(id.seed, id.epoch, id.index, SL_RNG_ITEM + (uint32_t)i);
+    sl_item_view v;
+    t->info->view(&t->opts, h, w, id.train, &rng, &v);
+    mirror = v.mirror ^= mirror;
+    if (sl_item_view_is_whole(&v, h, w)) continue;
+    views[n++] = v;
+    mirror = 0;
+    h = v.out_h;
+    w = v.out_w;
+  }
+  if (mirror || n == 0) views[n++] = sl_item_view_whole(h, w, mirror);
+  return n;
+}
+
+/* Carries out one view of s->image, which is an h x w image, perhaps shrunk
+ * on load. */
+static sl_status carry_out(sl_item_scratch *s, const sl_item_view *v, int h,
+                           int w, int shrink, uint8_t *out) {
+  const ptrdiff_t stride = 3 * (ptrdiff_t)v->out_w;
+  sl_resize r = sl_item_view_resize(v, h, w, shrink, &s->image);
+  if (shrink > 1 || sl_item_view_is_inside(v, s->image.h, s->image.w))
+    return sl_resample(s->resampler, &s->image, &r, out, stride);
+  SL_TRY(sl_item_view_pad(v, &s->image, &s->padded));
+  r.mirror = 0; /* done by padding */
+  r.x = r.y = 0;
+  return sl_resample(s->resampler, &s->padded, &r, out, stride);
+}
+
+static sl_status run(sl_item_scratch *s, int n, int h, int w, int shrink,
+                     uint8_t *out) {
+  for (int i = 0; i < n; i++) {
+    const sl_item_view *v = &s->views[i];
+    const int last = i == n - 1;
+    if (!last) SL_TRY(sl_image_resize(&s->next, v->out_h, v->out_w));
+    SL_TRY(carry_out(s, v, h, w, shrink, last ? out : s->next.px));
+    if (last) break;
+    const sl_image done = s->image;
+    s->image = s->next;
+    s->next = done;
+    h = s->image.h;
+    w = s->image.w;
+    shrink = 1;
+  }
+  return SL_OK;
+}
+
+static sl_status load(const sl_item_pipeline *p, sl_decoder *d, sl_item_id id,
+                      sl_item_scratch *s, uint8_t *out) {
+  const int n = plan(p, id, d->h, d->w, s->views);
+  const int may = d->can_shrink && !p->opts.exact;
+  const int shrink = may ? sl_item_view_shrink(&s->views[0], d->h, d->w) : 1;
+  SL_TRY(sl_decode_read(d, shrink, &s->image));
+  const sl_status status = run(s, n, d->h, d->w, shrink, out);
+  return status == SL_OK ? SL_OK : sl_fail_in(status, "%s: ", d->path);
+}
+
+sl_status sl_item_load(const sl_item_pipeline *p, const char *path,
+                       sl_item_id id, sl_item_scratch *s, uint8_t *out) {
+  sl_decoder d;
+  sl_status status = sl_decode_open(path, p->opts.max_pixels, &d);
+  if (status == SL_OK) status = load(p, &d, id, s, out);
+  sl_decode_close(&d);
+  return status;
+}
