@@ -256,6 +256,40 @@ static void dropout(t_inputs *c) {
   t_set_number(c, "training", 0);
 }
 
+/* --- convolution, normalisation ----------------------------------------------
+ */
+
+static void conv2d(t_inputs *c) {
+  add(c, t_random(1, -1, 1, 4, 2, 4, 3, 2));
+  add(c, t_random(2, -1, 1, 4, 3, 3, 3, 2));
+  add(c, t_random(3, -1, 1, 1, 3));
+  t_set_number(c, "padding", 1);
+  t_set_number(c, "stride", 2);
+}
+
+/* gamma, beta, running mean and variance of 3 channels. */
+static void norm(t_inputs *c) {
+  add(c, t_random(4, 0.5f, 1.5f, 1, 3));
+  add(c, t_random(5, -1, 1, 1, 3));
+  add(c, t_zeros(SL_F32, 1, 3));
+  add(c, t_random(6, 0.5f, 1.5f, 1, 3));
+  t_set_number(c, "training", 1);
+}
+
+static void batch_norm(t_inputs *c) {
+  add(c, t_random(1, -1, 1, 4, 2, 2, 3, 3));
+  norm(c);
+  add(c, t_random(7, -1, 1, 4, 2, 2, 3, 3));
+}
+
+static void conv_bn_act(t_inputs *c) {
+  add(c, t_random(1, -1, 1, 4, 2, 3, 3, 2));
+  add(c, t_random(2, -1, 1, 4, 3, 3, 3, 2));
+  norm(c);
+  t_set_number(c, "padding", 1);
+  t_set_number(c, "act", SL_ACT_SILU);
+}
+
 /* clang-format off */
 const t_case t_cases[] = {
 #define SL_UNARY(name, value, slope, help) {SL_OP_##name, unary},
@@ -267,6 +301,9 @@ const t_case t_cases[] = {
 #define SL_REDUCE(name, map, finish, slope, dtype, help) {SL_OP_##name, reduce_all}, {SL_OP_##name, reduce_some},
 #define SL_REDUCE_FLAG(name, map, finish, help) {SL_OP_##name, reduce_some},
 #include "ops/reduce.def"
+    {SL_OP_conv2d, conv2d},
+    {SL_OP_batch_norm, batch_norm},
+    {SL_OP_conv_bn_act, conv_bn_act},
     {SL_OP_where, where},
     {SL_OP_clamp, clamp},
     {SL_OP_reshape, reshape},
