@@ -150,9 +150,6 @@ START_TEST(gradients) {
 }
 END_TEST
 
-/* --- memory ------------------------------------------------------------------
- */
-
 /* Forward and, where there is one, backward; seed: of the result. */
 static sl_status forward_backward(const t_inputs *c, sl_tensor *seed) {
   sl_tensor *out[SL_OP_MAX_OUT] = {0};
@@ -181,6 +178,38 @@ static sl_tensor *seed_for(const t_case *from) {
   t_inputs_free(&c);
   return seed;
 }
+
+/* A second backward, without clearing, doubles every gradient. */
+START_TEST(gradients_add_up) {
+  t_inputs c;
+  float once[64], twice[64];
+  sl_tensor *seed = seed_for(&t_cases[_i]);
+  for (int64_t i = 0; i < sl_tensor_count(seed); i++)
+    sl_f32(seed)[i] = 0.5f + (float)(i % 3);
+  prepare(&c, &t_cases[_i]);
+  ck_assert_int_eq(forward_backward(&c, seed), SL_OK);
+  for (int i = 0; i < c.n_in; i++) {
+    sl_tensor *g = c.in[i] ? sl_grad(c.in[i]) : NULL;
+    const int64_t n = g ? sl_tensor_count(g) : 0;
+    if (!g || n > 64) continue;
+    sl_grad_clear(c.in[i]);
+    ck_assert_int_eq(forward_backward(&c, seed), SL_OK);
+    ck_assert_int_eq(sl_tensor_read(g, SL_F32, once, n), SL_OK);
+    ck_assert_int_eq(forward_backward(&c, seed), SL_OK);
+    ck_assert_int_eq(sl_tensor_read(g, SL_F32, twice, n), SL_OK);
+    for (int64_t k = 0; k < n; k++)
+      ck_assert_msg(fabsf(twice[k] - 2 * once[k]) <= 1e-5f * fabsf(once[k]),
+                    "%s: gradient %lld of input %d is %g, then %g",
+                    sl_op_get(c.id)->name, (long long)k, i + 1, (double)once[k],
+                    (double)twice[k]);
+  }
+  t_inputs_free(&c);
+  sl_tensor_release(seed);
+}
+END_TEST
+
+/* --- memory ------------------------------------------------------------------
+ */
 
 /* The n-th allocation fails, for n = 1, 2... until there is no n-th. */
 START_TEST(out_of_memory) {
@@ -227,6 +256,7 @@ int main(void) {
   tcase_add_loop_test(tc, wrong_inputs, 0, SL_OP_COUNT);
   tcase_add_loop_test(tc, has_case, 0, SL_OP_COUNT);
   tcase_add_loop_test(tc, gradients, 0, n_cases);
+  tcase_add_loop_test(tc, gradients_add_up, 0, n_cases);
   tcase_add_loop_test(tc, out_of_memory, 0, n_cases);
   return t_main(s);
 }

@@ -13,6 +13,7 @@
 
 struct sl_tensor;
 struct sl_lazy;
+struct sl_update;
 
 typedef struct sl_backend {
   const char *name; /* "cpu", "cuda:0" */
@@ -35,6 +36,11 @@ typedef struct sl_backend {
                     int add);
   /* out (contiguous) = act(y * scale + shift): see tensor/tensor.h. */
   sl_status (*materialise)(struct sl_tensor *out, const struct sl_lazy *lazy);
+
+  /* One optimiser step over many tensors, and the sum of the squares of their
+   * gradients: see backend/update.h. */
+  sl_status (*update)(const struct sl_update *u);
+  sl_status (*grad_squares)(const struct sl_update *u, double *sum);
 
   const struct sl_kernels *kernels; /* by sl_op_id; see ops/op.h */
 } sl_backend;

@@ -64,5 +64,7 @@ const sl_backend sl_cpu = {
     .synchronise = synchronise,
     .copy = sl_cpu_copy,
     .materialise = sl_cpu_materialise,
+    .update = sl_cpu_update,
+    .grad_squares = sl_cpu_grad_squares,
     .kernels = kernels,
 };

@@ -7,6 +7,7 @@
 #ifndef SL_CPU_CPU_H
 #define SL_CPU_CPU_H
 
+#include "backend/update.h"
 #include "ops/op.h"
 
 #define SL_OP(name)        sl_kernel sl_cpu_##name, sl_cpu_##name##_grad;
@@ -23,6 +24,10 @@ int64_t sl_cpu_peak(int reset);
 
 sl_status sl_cpu_copy(sl_tensor *dst, const sl_tensor *src, int add);
 sl_status sl_cpu_materialise(sl_tensor *out, const sl_lazy *lazy);
+
+/* The optimiser's pass: update.c. */
+sl_status sl_cpu_update(const sl_update *u);
+sl_status sl_cpu_grad_squares(const sl_update *u, double *sum);
 
 /* Below this many elements a loop is not worth waking other workers. */
 enum { SL_CPU_GRAIN = 1 << 14 };

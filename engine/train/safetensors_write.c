@@ -1,0 +1,231 @@
+/* safetensors_write.c -- a whole file, or none. */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/alloc.h"
+#include "train/safetensors_internal.h"
+
+/* --- the header ------------------------------------------------------------
+ */
+
+static sl_st_dtype file_dtype(const sl_tensor *t, int flags) {
+  switch (t->dtype) {
+  case SL_F32:
+    return SL_ST_F32;
+  case SL_BF16:
+    return SL_ST_BF16;
+  case SL_U8:
+    return SL_ST_U8;
+  case SL_I32:
+    return flags & SL_ST_INT64 ? SL_ST_I64 : SL_ST_I32;
+  }
+  return SL_ST_F32;
+}
+
+static int is_permuted(const sl_tensor *t, int flags) {
+  return (flags & SL_ST_OIHW) && t->rank == 4;
+}
+
+static uint64_t file_bytes(const sl_tensor *t, int flags) {
+  return (uint64_t)sl_tensor_count(t) * sl_st_dtype_size(file_dtype(t, flags));
+}
+
+static json_t *describe(const sl_tensor *t, int flags, uint64_t begin) {
+  static const int same[] = {0, 1, 2, 3, 4, 5}, oihw[] = {0, 3, 1, 2};
+  const int *from = is_permuted(t, flags) ? oihw : same;
+  json_t *shape = json_array();
+  for (int i = 0; i < t->rank; i++)
+    json_array_append_new(shape, json_integer(t->shape[from[i]]));
+  return json_pack("{s:s, s:o, s:[I,I]}", "dtype",
+                   sl_st_dtype_name(file_dtype(t, flags)), "shape", shape,
+                   "data_offsets", (json_int_t)begin,
+                   (json_int_t)(begin + file_bytes(t, flags)));
+}
+
+/* jansson refuses what is not UTF-8, and then gives NULL. */
+static sl_status add_meta(json_t *header, const sl_st_pair *meta, int n) {
+  json_t *pairs = json_object();
+  json_object_set_new(header, "__metadata__", pairs);
+  for (int i = 0; i < n; i++)
+    SL_REQUIRE(
+        !json_object_set_new(pairs, meta[i].key, json_string(meta[i].value)),
+        SL_EINVAL, "metadata %s cannot be written: it must be UTF-8",
+        meta[i].key);
+  return SL_OK;
+}
+
+static sl_status add_items(json_t *header, const sl_st_item *items, int n,
+                           int flags) {
+  uint64_t at = 0;
+  for (int i = 0; i < n; i++) {
+    const sl_st_item *item = &items[i];
+    SL_REQUIRE(!json_object_get(header, item->name) &&
+                   strcmp(item->name, "__metadata__"),
+               SL_EINVAL, "two tensors of the name %s", item->name);
+    SL_REQUIRE(!json_object_set_new(header, item->name,
+                                    describe(item->tensor, flags, at)),
+               SL_EINVAL, "a tensor cannot be named %s: it must be UTF-8",
+               item->name);
+    at += file_bytes(item->tensor, flags);
+  }
+  return SL_OK;
+}
+
+/* --- bytes -----------------------------------------------------------------
+ */
+
+typedef struct output {
+  FILE *file;
+  const char *path; /* as messages name it */
+} output;
+
+static sl_status put(const output *o, const void *data, size_t n) {
+  if (n && fwrite(data, 1, n, o->file) != n)
+    return sl_fail(SL_EIO, "cannot write %s: %s", o->path, strerror(errno));
+  return SL_OK;
+}
+
+/* Padded with spaces, so that the tensors begin at a multiple of 8. */
+static sl_status put_header(const output *o, const char *text) {
+  const size_t n = strlen(text), padded = (n + 7) / 8 * 8;
+  unsigned char le[8];
+  for (int i = 0; i < 8; i++)
+    le[i] = (unsigned char)((uint64_t)padded >> 8 * i);
+  SL_TRY(put(o, le, sizeof le));
+  SL_TRY(put(o, text, n));
+  return put(o, "        ", padded - n);
+}
+
+static sl_status put_wide(const output *o, const int32_t *v, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    const int64_t wide = v[i];
+    SL_TRY(put(o, &wide, sizeof wide));
+  }
+  return SL_OK;
+}
+
+/* The tensor as it goes out, seen through a view where it is permuted. */
+static sl_status outside(sl_tensor *t, int flags, sl_tensor **out) {
+  SL_TRY(sl_tensor_materialise(t));
+  if (!is_permuted(t, flags)) {
+    *out = sl_tensor_retain(t);
+    return SL_OK;
+  }
+  const int64_t *n = t->shape, *s = t->stride;
+  const int64_t shape[] = {n[0], n[3], n[1], n[2]};
+  const int64_t stride[] = {s[0], s[3], s[1], s[2]};
+  return sl_tensor_view(out, t, 4, shape, stride, t->offset);
+}
+
+static sl_status put_tensor(const output *o, sl_tensor *t, int flags) {
+  const int64_t n = sl_tensor_count(t);
+  void *host = sl_alloc_data(sl_tensor_bytes(t) + 1);
+  SL_REQUIRE(host, SL_ENOMEM, "out of memory while writing %s", o->path);
+  sl_tensor *view = NULL;
+  sl_status status = outside(t, flags, &view);
+  if (status == SL_OK) status = sl_tensor_read(view, t->dtype, host, n);
+  if (status == SL_OK)
+    status = file_dtype(t, flags) == SL_ST_I64
+                 ? put_wide(o, host, n)
+                 : put(o, host, sl_tensor_bytes(t));
+  sl_tensor_release(view);
+  sl_free_data(host);
+  return status;
+}
+
+static sl_status put_all(const output *o, const char *header,
+                         const sl_st_item *items, int n, int flags) {
+  SL_TRY(put_header(o, header));
+  for (int i = 0; i < n; i++)
+    SL_TRY(put_tensor(o, items[i].tensor, flags));
+  if (fflush(o->file) || fsync(fileno(o->file)))
+    return sl_fail(SL_EIO, "cannot write %s: %s", o->path, strerror(errno));
+  return SL_OK;
+}
+
+/* --- the file --------------------------------------------------------------
+ */
+
+/* A new file beside path, with the mode of the file that it will replace. */
+static sl_status open_beside(const char *path, char *name, size_t size,
+                             FILE **out) {
+  struct stat old;
+  int fd = -1;
+  for (int i = 0; i < 100 && fd < 0; i++) {
+    snprintf(name, size, "%s.%ld-%d.tmp", path, (long)getpid(), i);
+    fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0 && errno != EEXIST) break;
+  }
+  SL_REQUIRE(fd >= 0, SL_EIO, "cannot write %s: %s", path, strerror(errno));
+  if (stat(path, &old) == 0) (void)!fchmod(fd, old.st_mode & 0777);
+  *out = fdopen(fd, "wb");
+  if (*out) return SL_OK;
+  close(fd);
+  unlink(name);
+  return sl_fail(SL_ENOMEM, "out of memory for writing %s", path);
+}
+
+/* The rename itself is on disk only when its folder is. */
+static void sync_folder(const char *path) {
+  char *copy = sl_strdup(path);
+  if (!copy) return;
+  const int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0) {
+    fsync(fd);
+    close(fd);
+  }
+  sl_free(copy);
+}
+
+static sl_status write_named(const char *path, char *name, size_t size,
+                             const char *header, const sl_st_item *items, int n,
+                             int flags) {
+  output o = {NULL, path};
+  SL_TRY(open_beside(path, name, size, &o.file));
+  sl_status status = put_all(&o, header, items, n, flags);
+  if (fclose(o.file) && status == SL_OK)
+    status = sl_fail(SL_EIO, "cannot write %s: %s", path, strerror(errno));
+  if (status == SL_OK && rename(name, path))
+    status = sl_fail(SL_EIO, "cannot write %s: %s", path, strerror(errno));
+  if (status == SL_OK) {
+    sync_folder(path);
+  } else {
+    unlink(name);
+  }
+  return status;
+}
+
+static sl_status write_file(const char *path, const char *header,
+                            const sl_st_item *items, int n, int flags) {
+  const size_t size = strlen(path) + 64;
+  char *name = sl_alloc(size, 1);
+  SL_REQUIRE(name, SL_ENOMEM, "out of memory for writing %s", path);
+  const sl_status status =
+      write_named(path, name, size, header, items, n, flags);
+  sl_free(name);
+  return status;
+}
+
+sl_status sl_st_write(const char *path, const sl_st_item *items, int n,
+                      const sl_st_pair *meta, int n_meta, int flags) {
+  json_t *header = json_object();
+  char *text = NULL;
+  sl_status status = n_meta ? add_meta(header, meta, n_meta) : SL_OK;
+  if (status == SL_OK) status = add_items(header, items, n, flags);
+  if (status == SL_OK) {
+    text = json_dumps(header, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    status = text ? write_file(path, text, items, n, flags)
+                  : sl_fail(SL_ENOMEM, "out of memory for writing %s", path);
+  }
+  free(text);
+  json_decref(header);
+  return status;
+}
