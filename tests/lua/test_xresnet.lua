@@ -131,7 +131,8 @@ for name, make in pairs(whole) do
       local norm = t:grad():norm():item()
       total = total + norm ^ 2
       local want = case.grad_l2[parameter]
-      check.close(norm / want, 1, slack[name] or 1e-3, "|d " .. parameter .. "|")
+      check.close(norm / want, 1, slack[name] or 1e-3,
+        "|d " .. parameter .. "|")
     end
     check.close(math.sqrt(total) / case.grad_l2_total, 1,
       (slack[name] or 4e-3) / 4, "all gradients")
