@@ -16,7 +16,9 @@ local parts = {
 }
 
 local sota = {}
-for name, value in pairs(core) do sota[name] = value end
+for name, value in pairs(core) do
+  if not parts[name] then sota[name] = value end -- sota.metrics wraps core's
+end
 
 return setmetatable(sota, {
   __index = function(_, name)

@@ -32,7 +32,7 @@ local files = {
   linear = "Linear",
   norm = "BatchNorm BatchNorm1d BatchNorm2d",
   pool = "MaxPool AvgPool AdaptiveAvgPool GlobalAvgPool "
-    .. "AdaptiveConcatPool",
+    .. "AdaptiveConcatPool MaxBlurPool",
   act = "ReLU GELU SiLU Swish Mish Sigmoid Tanh",
   container = "Sequential ModuleList Identity Lambda",
   shape = "Flatten Dropout",

@@ -159,6 +159,12 @@ check.test("depthwise blocks", function()
   check.equal(model:eval()(sota.zeros(1, 32, 32, 3)):shape(), {1, 3})
 end)
 
+check.test("blurred pooling everywhere", function()
+  local model = models.xresnet18{n_out = 3, pool = nn.MaxBlurPool,
+                                 stem_pool = nn.MaxBlurPool}
+  check.equal(model(sota.ones(2, 96, 96, 3)):shape(), {2, 3})
+end)
+
 check.test("unknown options and models", function()
   check.fails("unknown option 'n_outs'; did you mean 'n_out'?",
     models.xresnet18, {n_outs = 3})
