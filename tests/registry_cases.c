@@ -39,6 +39,9 @@ void t_set_number(t_inputs *c, const char *option, double v) {
   case SL_OPTION_DIMS:
     t_set_list(c, option, 1, &whole);
     break;
+  case SL_OPTION_NUMBERS:
+    memcpy(field, &(sl_numbers){1, {v}}, sizeof(sl_numbers));
+    break;
   }
 }
 
@@ -256,6 +259,58 @@ static void dropout(t_inputs *c) {
   t_set_number(c, "training", 0);
 }
 
+static void conv2d(t_inputs *c) {
+  add(c, t_random(1, -1, 1, 4, 2, 3, 4, 4));
+  add(c, t_random(2, -1, 1, 4, 6, 3, 3, 2));
+  add(c, t_random(3, -1, 1, 1, 6));
+  t_set_number(c, "groups", 2);
+  t_set_number(c, "stride", 2);
+  t_set_number(c, "padding", 1);
+}
+
+/* gamma, beta and the running statistics of n channels */
+static void norm(t_inputs *c, int n) {
+  add(c, t_random(4, 0.5f, 1.5f, 1, n));
+  add(c, t_random(5, -1, 1, 1, n));
+  add(c, t_random(6, -1, 1, 1, n));
+  add(c, t_random(7, 0.5f, 2, 1, n));
+  t_set_number(c, "training", 1);
+  t_set_number(c, "act", SL_ACT_SILU);
+}
+
+static void batch_norm(t_inputs *c) {
+  add(c, t_random(1, -1, 1, 3, 2, 4, 3));
+  norm(c, 3);
+  add(c, t_random(2, -1, 1, 3, 2, 4, 3));
+}
+
+static void conv_bn_act(t_inputs *c) {
+  add(c, t_random(1, -1, 1, 4, 2, 3, 3, 2));
+  add(c, t_random(2, -1, 1, 4, 3, 3, 3, 2));
+  norm(c, 3);
+  t_set_number(c, "padding", 1);
+}
+
+static void conv_bn_add_act(t_inputs *c) {
+  conv_bn_act(c);
+  add(c, t_random(3, -1, 1, 4, 2, 3, 3, 3));
+}
+
+/* A view that is not straight, a resized crop, statistics and a box: every
+ * step of the pass. */
+static void augment_images(t_inputs *c) {
+  const int32_t box[] = {1, 0, 2, 2}, items[] = {4, 5};
+  sl_tensor *params = t_random(2, 0.4f, 0.8f, 2, 2, 13);
+  sl_tensor *stats = t_random(3, 0.3f, 0.6f, 2, 2, 3);
+  add(c, t_random(1, 0, 1, 4, 2, 5, 6, 3));
+  add(c, params);
+  add(c, stats);
+  add(c, t_i32(box, 2, 1, 4));
+  add(c, t_i32(items, 1, 2));
+  t_set_list(c, "crop", LIST(1, 1, 4, 4));
+  t_set_list(c, "crop_size", LIST(3, 2));
+}
+
 /* clang-format off */
 const t_case t_cases[] = {
 #define SL_UNARY(name, value, slope, help) {SL_OP_##name, unary},
@@ -302,6 +357,10 @@ const t_case t_cases[] = {
     {SL_OP_beta, random_shape},
     {SL_OP_randint, random_shape},
     {SL_OP_permutation, permutation},
+    {SL_OP_conv2d, conv2d},
+    {SL_OP_batch_norm, batch_norm},
+    {SL_OP_conv_bn_act, conv_bn_act},
+    {SL_OP_conv_bn_act, conv_bn_add_act},
     {SL_OP_linear, linear},
     {SL_OP_matmul, matmul},
     {SL_OP_max_pool2d, windows},
@@ -315,6 +374,7 @@ const t_case t_cases[] = {
     {SL_OP_cross_entropy, soft_cross_entropy},
     {SL_OP_bce_with_logits, bce_with_logits},
     {SL_OP_dropout, dropout},
+    {SL_OP_augment_images, augment_images},
     {SL_OP_COUNT, NULL},
 };
 /* clang-format on */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/threads.h"
+#include "cpu/dnnl.h"
 
 static sl_status zero(void *p, size_t bytes) {
   memset(p, 0, bytes);
@@ -20,6 +21,11 @@ static sl_status move(void *to, const void *from, size_t bytes) {
 
 static sl_status synchronise(void) {
   return SL_OK;
+}
+
+static void trim(void) {
+  sl_dnnl_trim();
+  sl_cpu_trim();
 }
 
 typedef struct ranges {
@@ -55,7 +61,7 @@ const sl_backend sl_cpu = {
     .name = "cpu",
     .alloc = sl_cpu_alloc,
     .free = sl_cpu_free,
-    .trim = sl_cpu_trim,
+    .trim = trim,
     .used = sl_cpu_used,
     .peak = sl_cpu_peak,
     .zero = zero,

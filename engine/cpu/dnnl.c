@@ -437,18 +437,27 @@ static unsigned bucket_of(const cache_key *k) {
   return (unsigned)(h >> 32) % BUCKETS;
 }
 
-/* Lets the unused primitive go that was asked for the longest ago. */
-static void evict_one(void) {
+/* Lets the unused primitive go that was asked for the longest ago; 0: all are
+ * in use. */
+static int evict_one(void) {
   sl_dnnl_conv **oldest = NULL;
   for (int i = 0; i < BUCKETS; i++)
     for (sl_dnnl_conv **p = &cache.bucket[i]; *p; p = &(*p)->next)
       if ((*p)->refs == 0 && (!oldest || (*p)->used < (*oldest)->used))
         oldest = p;
-  if (!oldest) return;
+  if (!oldest) return 0;
   sl_dnnl_conv *gone = *oldest;
   *oldest = gone->next;
   destroy(gone);
   cache.count--;
+  return 1;
+}
+
+void sl_dnnl_trim(void) {
+  pthread_mutex_lock(&cache.lock);
+  while (evict_one())
+    ;
+  pthread_mutex_unlock(&cache.lock);
 }
 
 static sl_status find_or_create(sl_dnnl_conv **out, const cache_key *key) {
@@ -484,11 +493,8 @@ void sl_dnnl_release(sl_dnnl_conv *p) {
   if (!p) return;
   pthread_mutex_lock(&cache.lock);
   p->refs--;
-  while (cache.count > cache.limit && p->refs == 0) {
-    const int before = cache.count;
-    evict_one();
-    if (cache.count == before) break;
-  }
+  while (cache.count > cache.limit && evict_one())
+    ;
   pthread_mutex_unlock(&cache.lock);
 }
 

@@ -54,6 +54,9 @@ SL_MUST_USE sl_status sl_dnnl_unpack(const sl_dnnl_conv *p, int worker,
                                      int part, const void *packed,
                                      float *weight, void *scratch);
 
+/* Lets go of the primitives that nobody uses. */
+void sl_dnnl_trim(void);
+
 /* Tests: primitives in the cache, and how many were made so far. */
 void sl_dnnl_cache_count(int *now, int *made);
 void sl_dnnl_cache_limit(int most); /* 0: the default */
