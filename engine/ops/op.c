@@ -42,7 +42,7 @@ const char *sl_layer_get(void) {
 /* --- options -------------------------------------------------------------- */
 
 static void put_default(const sl_option *o, char *field) {
-  const int64_t whole = isnan(o->def) ? 0 : (int64_t)o->def;
+  const int64_t whole = isfinite(o->def) ? (int64_t)o->def : 0;
   const int flag = (int)whole;
   sl_ints list = {0};
   sl_numbers floats = {0};

@@ -6,8 +6,8 @@ local sota = require "sota"
 local names = {
   [""] = "tensor zeros ones full arange no_grad scope Learner",
   nn = "Module Parameter Conv2d ConvLayer Linear BatchNorm MaxPool AvgPool "
-    .. "AdaptiveAvgPool GlobalAvgPool AdaptiveConcatPool Flatten Dropout "
-    .. "Sequential ModuleList Identity Lambda ReLU GELU SiLU Swish Mish "
+    .. "AdaptiveAvgPool GlobalAvgPool AdaptiveConcatPool MaxBlurPool Flatten "
+    .. "Dropout Sequential ModuleList Identity Lambda ReLU GELU SiLU Swish Mish "
     .. "Sigmoid Tanh SEModule SimpleSelfAttention ResBlock create_head",
   losses = "CrossEntropyLossFlat LabelSmoothingCrossEntropy "
     .. "LabelSmoothingCrossEntropyFlat FocalLossFlat BCEWithLogitsLossFlat "

@@ -91,7 +91,9 @@ end
 
 local function wanted(kinds)
   local list = {}
-  for kind in kinds:gmatch "%w+" do list[#list + 1] = described[kind] or kind end
+  for kind in kinds:gmatch "%w+" do
+    list[#list + 1] = described[kind] or kind
+  end
   return table.concat(list, " or ")
 end
 
@@ -154,7 +156,8 @@ local function read(spec, ...)
   local only_table = n == 1 and type(last) == "table" and not getmetatable(last)
   if n > 0 and (only_table or is_options(last)) then
     if n > 1 and #last > 0 then
-      check.fail("%s: give values by place before the table or in it", spec.what)
+      check.fail("%s: give values by place before the table or in it",
+        spec.what)
     end
     take_table(spec, last, into)
     n = n - 1

@@ -31,25 +31,17 @@ function metrics.name_of(f)
   return ("%s:%d"):format(info.short_src:match "[^/]*$", info.linedefined)
 end
 
-local function check_sizes(what, preds, targs)
-  if #preds ~= #targs then
-    check.fail("%s: %d predictions but %d targets", what, #preds, #targs)
-  end
-end
+-- The counting is the engine's (train/metrics.h), exact over a batch.
+local count = core.metrics
 
 --- Share of items whose largest prediction is the target.
 ---@param preds tensor (N, K)
----@param targs tensor i32 (N)
+---@param targs tensor i32 (N), or (N, K), whose largest is the target
 ---@return tensor
-function metrics.accuracy(preds, targs)
-  check_sizes("accuracy", preds, targs)
-  return preds:argmax(-1):eq(targs):mean()
-end
+metrics.accuracy = metrics.named("accuracy", count.accuracy)
 
 --- 1 - accuracy.
-function metrics.error_rate(preds, targs)
-  return 1 - metrics.accuracy(preds, targs)
-end
+metrics.error_rate = metrics.named("error_rate", count.error_rate)
 
 -- A metric that may be used as it is, or called with options to get another:
 -- top_k_accuracy, top_k_accuracy{k = 3}. title(o) names the second kind.
@@ -57,10 +49,10 @@ local function with_options(name, list, title, compute)
   local arguments = check.spec(name, list)
   local defaults = arguments()
   local function metric(first, targs)
-    if core.is_tensor(first) then return compute(defaults, first, targs) end
+    if core.is_tensor(first) then return compute(first, targs, defaults) end
     local o = arguments(first)
     return metrics.named(title(o), function(preds, targets)
-      return compute(o, preds, targets)
+      return compute(preds, targets, o)
     end)
   end
   metrics[name] = metrics.named(name, metric)
@@ -69,28 +61,13 @@ end
 --- Share of items with the target among the k = 5 largest predictions.
 with_options("top_k_accuracy", {{"k", "integer", 5, min = 1}},
   function(o) return ("top_%d_accuracy"):format(o.k) end,
-  function(o, preds, targs)
-    check_sizes("top_k_accuracy", preds, targs)
-    if o.k > preds:shape(2) then
-      check.fail("top_k_accuracy: k = %d of %d classes", o.k, preds:shape(2))
-    end
-    local _, found = preds:topk{k = o.k, dim = 2}
-    return found:eq(targs:reshape{-1, 1}):to "f32":sum{dims = 2}:mean()
-  end)
+  count.top_k_accuracy)
 
 --- Share of right answers when each class is a yes or no: targs (N, K) of 0
 --- and 1; yes where sigmoid(preds) is above thresh = 0.5 (sigmoid = false:
 --- preds are probabilities already).
 with_options("accuracy_multi", {
-  {"thresh", "number", 0.5, min = 0, max = 1}, {"sigmoid", "boolean", true},
-}, function() return "accuracy_multi" end,
-  function(o, preds, targs)
-    check_sizes("accuracy_multi", preds, targs)
-    if o.sigmoid then preds = core.sigmoid(preds) end
-    return preds:gt(o.thresh):eq(targs:gt(0.5)):mean()
-  end)
-
-metrics.named("accuracy", metrics.accuracy)
-metrics.named("error_rate", metrics.error_rate)
+  {"thresh", "number", 0.5}, {"sigmoid", "boolean", true},
+}, function() return "accuracy_multi" end, count.accuracy_multi)
 
 return metrics

@@ -116,6 +116,15 @@ for name, pool in pairs(pools) do
   end)
 end
 
+check.test("max blur pool", function()
+  local pool = nn.MaxBlurPool()
+  local y = pool(image(6, 8))
+  check.close(check.nchw(y), golden.max_blur_pool_kornia2020_6x8, 1e-6)
+  check.equal(pool(sota.ones(2, 5, 7, 4)):shape(), {2, 2, 3, 4})
+  check.close(pool(sota.ones(1, 4, 4, 2)), {1, 1, 1, 1, 1, 1, 1, 1}, 1e-6)
+  check.fails("MaxBlurPool: the image is 2 by 5", pool, sota.ones(1, 2, 5, 1))
+end)
+
 local acts = {act_relu = "ReLU", act_mish = "Mish", act_silu = "SiLU",
               act_gelu_exact = "GELU"}
 for name, class in pairs(acts) do

@@ -93,7 +93,7 @@ end)
 
 check.test("errors point at the user's line", function()
   local line = debug.getinfo(1, "l").currentline + 1
-  local why = check.fails("'in_features' is missing", function() nn.Linear() end)
+  local why = check.fails("is missing", function() nn.Linear() end)
   assert(why:find("test_nn.lua:" .. line .. ":", 1, true), why)
 end)
 

@@ -131,7 +131,8 @@ for name, make in pairs(whole) do
       local norm = t:grad():norm():item()
       total = total + norm ^ 2
       local want = case.grad_l2[parameter]
-      check.close(norm / want, 1, slack[name] or 1e-3, "|d " .. parameter .. "|")
+      check.close(norm / want, 1, slack[name] or 1e-3,
+        "|d " .. parameter .. "|")
     end
     check.close(math.sqrt(total) / case.grad_l2_total, 1,
       (slack[name] or 4e-3) / 4, "all gradients")
@@ -156,6 +157,12 @@ check.test("depthwise blocks", function()
   local model = models.xresnet18{n_out = 3, dw = true}
   check.equal(model[5][1].convpath[1][1].groups, 64)
   check.equal(model:eval()(sota.zeros(1, 32, 32, 3)):shape(), {1, 3})
+end)
+
+check.test("blurred pooling everywhere", function()
+  local model = models.xresnet18{n_out = 3, pool = nn.MaxBlurPool,
+                                 stem_pool = nn.MaxBlurPool}
+  check.equal(model(sota.ones(2, 96, 96, 3)):shape(), {2, 3})
 end)
 
 check.test("unknown options and models", function()

@@ -18,7 +18,8 @@ local arguments = check.spec("Linear", {
 function Linear:init(...)
   local a = arguments(...)
   self.in_features, self.out_features = a.in_features, a.out_features
-  local weight, bias = init.pair(a.init, {a.out_features, a.in_features}, a.bias)
+  local shape = {a.out_features, a.in_features}
+  local weight, bias = init.pair(a.init, shape, a.bias)
   self.weight = nn.Parameter(weight)
   if bias then self.bias = nn.Parameter(bias) end
 end

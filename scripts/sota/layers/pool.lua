@@ -80,4 +80,52 @@ function AdaptiveConcatPool:forward(x)
     {dim = 2}))
 end
 
+-- --- MaxBlurPool -----------------------------------------------------------
+
+-- Rows 3, 2 | 1 .. n | n-1, n-2 of a dimension: reflection by two.
+local function reflect(x, dim)
+  local n, rows = x:shape(dim), {3, 2}
+  if n < 3 then
+    check.fail("MaxBlurPool: the image is %d by %d pixels; it wants 3 by 3",
+      x:shape(2), x:shape(3))
+  end
+  for i = 1, n do rows[i + 2] = i end
+  rows[n + 3], rows[n + 4] = n - 1, n - 2
+  return core.index_select(x, core.tensor(rows, {dtype = "i32"}):to(x:device()),
+    {dim = dim})
+end
+
+-- (1, 4, 6, 4, 1) / 16 blurred by (1, 1) / 2, in both directions.
+local taps = {1, 5, 10, 10, 5, 1}
+
+local function blur_kernel(channels, device)
+  local row = core.tensor(taps):to(device) / 32
+  local kernel = row:reshape{6, 1} * row:reshape{1, 6}
+  return kernel:reshape{1, 6, 6, 1}:expand{channels, 6, 6, 1}:contiguous()
+end
+
+--- nn.MaxBlurPool(): halves the image without aliasing, as kornia's did in
+--- 2020: 3x3 maximum, 5x5 binomial blur with reflected borders, means of 2x2
+--- (an odd last row or column is dropped). The last two are one convolution.
+local MaxBlurPool = nn.class "MaxBlurPool"
+layers.MaxBlurPool = MaxBlurPool
+
+local blur_arguments = check.spec("MaxBlurPool", {
+  {"stride", "integer", 2, min = 2, max = 2},
+  {"ceil_mode", "boolean", false}, -- for ResBlock's pool; it has no effect
+})
+
+function MaxBlurPool:init(...) blur_arguments(...) end
+
+function MaxBlurPool:forward(x)
+  local c = x:shape(4)
+  if not self.kernel or self.kernel:shape(1) ~= c
+    or self.kernel:device() ~= x:device() then
+    self.kernel = core.no_grad(blur_kernel, c, x:device()):keep()
+  end
+  local y = core.max_pool2d(x, {kernel_size = 3, stride = 1, padding = 1})
+  return core.conv2d(reflect(reflect(y, 2), 3), self.kernel,
+    {stride = 2, groups = c})
+end
+
 return layers

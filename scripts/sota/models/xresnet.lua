@@ -27,6 +27,7 @@ local arguments = check.spec("XResNet", {
   {"ks", "integer", 3, min = 1},
   {"pool", "callable|string", "avg", choices = {"avg", "max"}},
   {"pool_first", "boolean", true},
+  {"stem_pool", "callable"},
 })
 
 -- Options that go on to every block, under the same names.
@@ -68,6 +69,7 @@ end
 ---@field ks? integer kernel size of the blocks (3)
 ---@field pool? string|table "avg", "max" or a class, of the shortcuts
 ---@field pool_first? boolean pool before the shortcut's convolution (true)
+---@field stem_pool? table a class instead of MaxPool(3, {stride = 2, padding = 1})
 ---@field stride? integer of the first convolution (2)
 ---@field widen? number factor on the widths of the stages (1)
 function XResNet:init(...)
@@ -78,7 +80,8 @@ function XResNet:init(...)
     self:append(nn.ConvLayer(sizes[i], sizes[i + 1], 3,
       {stride = i == 1 and a.stride or 1, act = a.act}))
   end
-  self:append(nn.MaxPool(3, {stride = 2, padding = 1}))
+  self:append(a.stem_pool and a.stem_pool()
+    or nn.MaxPool(3, {stride = 2, padding = 1}))
   for i, blocks in ipairs(a.layers) do
     local sa = a.sa and i == #a.layers - 3 -- the 1st of 4 stages
     self:append(stage(a, w[i], w[i + 1], blocks, i == 1 and 1 or 2, sa))
