@@ -294,6 +294,8 @@ static void conv_bn_act(t_inputs *c) {
 static void conv_bn_add_act(t_inputs *c) {
   conv_bn_act(c);
   add(c, t_random(3, -1, 1, 4, 2, 3, 3, 3));
+}
+
 /* A view that is not straight, a resized crop, statistics and a box: every
  * step of the pass. */
 static void augment_images(t_inputs *c) {
