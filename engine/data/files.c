@@ -257,9 +257,8 @@ void sl_folder_names_free(sl_folder_names *n) {
 sl_status sl_files_label_by_folder(sl_files *f, int up) {
   SL_TRY(changeable(f));
   sl_folder_names *n = NULL;
-  SL_TRY(sl_folder_names_new(f, up, &n));
-  sl_status status = SL_OK;
-  for (int64_t i = 0; i < f->n && status == SL_OK; i++)
+  sl_status status = sl_folder_names_new(f, up, &n);
+  for (int64_t i = 0; n && i < f->n && status == SL_OK; i++)
     status = sl_files_set_label(
         f, i, sl_folder_names_get(n, sl_folder_names_of(n, f, i)));
   sl_folder_names_free(n);
