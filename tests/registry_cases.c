@@ -39,6 +39,9 @@ void t_set_number(t_inputs *c, const char *option, double v) {
   case SL_OPTION_DIMS:
     t_set_list(c, option, 1, &whole);
     break;
+  case SL_OPTION_NUMBERS:
+    memcpy(field, &(sl_numbers){1, {v}}, sizeof(sl_numbers));
+    break;
   }
 }
 
@@ -293,6 +296,21 @@ static void conv_bn_add_act(t_inputs *c) {
   add(c, t_random(3, -1, 1, 4, 2, 3, 3, 3));
 }
 
+/* A view that is not straight, a resized crop, statistics and a box: every
+ * step of the pass. */
+static void augment_images(t_inputs *c) {
+  const int32_t box[] = {1, 0, 2, 2}, items[] = {4, 5};
+  sl_tensor *params = t_random(2, 0.4f, 0.8f, 2, 2, 13);
+  sl_tensor *stats = t_random(3, 0.3f, 0.6f, 2, 2, 3);
+  add(c, t_random(1, 0, 1, 4, 2, 5, 6, 3));
+  add(c, params);
+  add(c, stats);
+  add(c, t_i32(box, 2, 1, 4));
+  add(c, t_i32(items, 1, 2));
+  t_set_list(c, "crop", LIST(1, 1, 4, 4));
+  t_set_list(c, "crop_size", LIST(3, 2));
+}
+
 /* clang-format off */
 const t_case t_cases[] = {
 #define SL_UNARY(name, value, slope, help) {SL_OP_##name, unary},
@@ -356,6 +374,7 @@ const t_case t_cases[] = {
     {SL_OP_cross_entropy, soft_cross_entropy},
     {SL_OP_bce_with_logits, bce_with_logits},
     {SL_OP_dropout, dropout},
+    {SL_OP_augment_images, augment_images},
     {SL_OP_COUNT, NULL},
 };
 /* clang-format on */

@@ -427,6 +427,7 @@ static const struct {
     {{{.path = "a", .soft = "../.."}}, "its link 'a' leads out"},
     {{{.path = "a", .soft = "/etc/passwd"}}, "its link 'a' leads out"},
     {{{.path = "b/c", .soft = "../b/.."}}, "its link 'b/c' leads out"},
+    {{{.path = "b/c", .soft = "x/../y"}}, "its link 'b/c' leads out"},
     {{{.path = "a", .hard = "../../etc/passwd", .text = ""}}, "leads out"},
     {{{.path = "a", .soft = "."}, {.path = "a/b", .text = "E"}}, "link"},
     {{{.path = "a", .type = AE_IFIFO, .text = ""}}, "no file, folder or link"},

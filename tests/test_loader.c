@@ -186,6 +186,18 @@ START_TEST(any_number_of_workers) {
 }
 END_TEST
 
+/* Training pictures are cropped anew each epoch. */
+START_TEST(epochs_draw_anew) {
+  sl_loader_config c = config();
+  c.shuffle = 0;
+  record *r = record_all(&c);
+  const size_t half = sizeof r->pixels / N / 2 * (size_t)(r->n / 2);
+  ck_assert_mem_eq(r->rows, r->rows + r->n / 2, (size_t)r->n / 2 * 8);
+  ck_assert_mem_ne(r->pixels, r->pixels + half, half);
+  free(r);
+}
+END_TEST
+
 START_TEST(resume_within_an_epoch) {
   const sl_loader_config c = config();
   record *whole = calloc(1, sizeof *whole), *rest = calloc(1, sizeof *rest);
@@ -532,6 +544,7 @@ int main(void) {
   tcase_add_test(tc, items_arrive_as_they_are);
   tcase_add_loop_test(tc, any_number_of_workers, 0,
                       sizeof worker_counts / sizeof *worker_counts);
+  tcase_add_test(tc, epochs_draw_anew);
   tcase_add_test(tc, resume_within_an_epoch);
   tcase_add_test(tc, validation_in_order);
   tcase_add_test(tc, sizes_of_an_epoch);

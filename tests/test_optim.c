@@ -10,30 +10,31 @@
 enum { STEPS = 8 };
 
 /* A run of optimizers.json: which optimiser, and what differs from the
- * defaults. NAN: the default. */
+ * defaults. NONE: the default. */
+#define NONE -1.0
 static const struct run {
   const char *key, *kind;
   double lr, mom, wd, beta;
   int l2, nesterov, do_wd, k;
 } runs[] = {
-    {"adam_lr0.01_default_wd0.01", "Adam", 0.01, NAN, NAN, 0, 0, 0, 1, -1},
-    {"adam_lr0.01_default_wd0.01", "AdamW", 0.01, NAN, NAN, 0, 0, 0, 1, -1},
-    {"adam_lr0.01_no_wd", "Adam", 0.01, NAN, 0, 0, 0, 0, 1, -1},
-    {"adam_lr0.01_l2_wd0.1", "Adam", 0.01, NAN, 0.1, 0, 1, 0, 1, -1},
-    {"adam_lr0.01_do_wd_false", "Adam", 0.01, NAN, NAN, 0, 0, 0, 0, -1},
-    {"sgd_lr0.1", "SGD", 0.1, NAN, NAN, 0, 0, 0, 1, -1},
+    {"adam_lr0.01_default_wd0.01", "Adam", 0.01, NONE, NONE, 0, 0, 0, 1, -1},
+    {"adam_lr0.01_default_wd0.01", "AdamW", 0.01, NONE, NONE, 0, 0, 0, 1, -1},
+    {"adam_lr0.01_no_wd", "Adam", 0.01, NONE, 0, 0, 0, 0, 1, -1},
+    {"adam_lr0.01_l2_wd0.1", "Adam", 0.01, NONE, 0.1, 0, 1, 0, 1, -1},
+    {"adam_lr0.01_do_wd_false", "Adam", 0.01, NONE, NONE, 0, 0, 0, 0, -1},
+    {"sgd_lr0.1", "SGD", 0.1, NONE, NONE, 0, 0, 0, 1, -1},
     {"sgd_lr0.1_mom0.9_wd0.01", "SGD", 0.1, 0.9, 0.01, 0, 0, 0, 1, -1},
     {"sgd_lr0.1_mom0.9_l2_0.01", "SGD", 0.1, 0.9, 0.01, 0, 1, 0, 1, -1},
-    {"rmsprop_lr0.01", "RMSProp", 0.01, NAN, NAN, 0, 0, 0, 1, -1},
-    {"rmsprop_lr0.01_mom0.9", "RMSProp", 0.01, 0.9, NAN, 0, 0, 0, 1, -1},
-    {"radam_lr0.01", "RAdam", 0.01, NAN, NAN, 0, 0, 0, 1, -1},
-    {"radam_lr0.01_beta50", "RAdam", 0.01, NAN, NAN, 50, 0, 0, 1, -1},
-    {"ranger_lr0.01_k3", "ranger", 0.01, NAN, NAN, 0, 0, 0, 1, 3},
-    {"ranger_lr0.01_default_k6", "ranger", 0.01, NAN, NAN, 0, 0, 0, 1, -1},
-    {"qhadam_lr0.01", "QHAdam", 0.01, NAN, NAN, 0, 0, 0, 1, -1},
-    {"lamb_lr0.01", "Lamb", 0.01, NAN, NAN, 0, 0, 0, 1, -1},
-    {"larc_lr0.1", "Larc", 0.1, NAN, NAN, 0, 0, 0, 1, -1},
-    {"lars_lr0.1", "Lars", 0.1, NAN, 0.01, 0, 0, 0, 1, -1},
+    {"rmsprop_lr0.01", "RMSProp", 0.01, NONE, NONE, 0, 0, 0, 1, -1},
+    {"rmsprop_lr0.01_mom0.9", "RMSProp", 0.01, 0.9, NONE, 0, 0, 0, 1, -1},
+    {"radam_lr0.01", "RAdam", 0.01, NONE, NONE, 0, 0, 0, 1, -1},
+    {"radam_lr0.01_beta50", "RAdam", 0.01, NONE, NONE, 50, 0, 0, 1, -1},
+    {"ranger_lr0.01_k3", "ranger", 0.01, NONE, NONE, 0, 0, 0, 1, 3},
+    {"ranger_lr0.01_default_k6", "ranger", 0.01, NONE, NONE, 0, 0, 0, 1, -1},
+    {"qhadam_lr0.01", "QHAdam", 0.01, NONE, NONE, 0, 0, 0, 1, -1},
+    {"lamb_lr0.01", "Lamb", 0.01, NONE, NONE, 0, 0, 0, 1, -1},
+    {"larc_lr0.1", "Larc", 0.1, NONE, NONE, 0, 0, 0, 1, -1},
+    {"lars_lr0.1", "Lars", 0.1, NONE, 0.01, 0, 0, 0, 1, -1},
     {"torch_sgd_nesterov_lr0.1_mom0.85_wd0.02", "SGD", 0.1, 0.85, 0.02, 0, 1, 1,
      1, -1},
 };
@@ -74,8 +75,8 @@ static sl_optim_options options_of(const struct run *r) {
   sl_optim_options o;
   sl_optim_defaults(sl_optim_kind_find(r->kind), &o);
   o.hyper[SL_LR] = r->lr;
-  if (!isnan(r->mom)) o.hyper[SL_MOM] = r->mom;
-  if (!isnan(r->wd)) o.hyper[SL_WD] = r->wd;
+  if (r->mom >= 0) o.hyper[SL_MOM] = r->mom;
+  if (r->wd >= 0) o.hyper[SL_WD] = r->wd;
   o.hyper[SL_BETA] = r->beta;
   o.l2 = r->l2;
   o.nesterov = r->nesterov;

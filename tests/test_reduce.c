@@ -80,7 +80,7 @@ START_TEST(any_dims_any_threads) {
   const sl_extremum_opts e = {.dim = o.dims};
   sl_tensor *x = t_random(8, -1, 2, 4, A, B, C, D), *first = NULL;
   for (int i = 0; i < B * D; i++)
-    sums[i] = 0, bests[i] = -INFINITY;
+    sums[i] = 0, bests[i] = -HUGE_VAL;
   naive(sl_f32(x), p, q, sums, bests);
   for (int k = 0; k < 2; k++) {
     ck_assert_int_eq(sl_pool_resize(k ? 3 : 1), SL_OK);

@@ -131,8 +131,7 @@ START_TEST(other_dtypes) {
       continue;
     }
     sl_tensor *t = read_one(0);
-    if (k == 0) t_close(t, want, 5, 0);
-    if (k == 0) ck_assert(sl_f32(t)[5] == want[5]);
+    if (k == 0) ck_assert_int_eq(memcmp(sl_f32(t), want, sizeof want), 0);
     if (k == 1) ck_assert(sl_f32(t)[0] == 0.1f && isinf(sl_f32(t)[1]));
     if (k == 2) ck_assert(sl_i32(t)[0] == -5 && sl_i32(t)[1] == INT32_MAX);
     sl_tensor_release(t);
@@ -240,6 +239,9 @@ START_TEST(writing_is_atomic) {
   ck_assert_int_eq(chmod(path, 0640), 0);
   ck_assert_int_eq(sl_st_write(path, twice, 2, NULL, 0, 0), SL_EINVAL);
   ck_assert_ptr_nonnull(strstr(sl_error(), "two tensors of the name x"));
+  sl_tensor *warm = read_one(0); /* the backend keeps its memory */
+  t_equal_tensors(warm, x, 0);
+  sl_tensor_release(warm);
   const int64_t live = sl_alloc_live();
   for (int k = 1;; k++) {
     sl_alloc_fail_at(k);

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline float sl_float_of_bits(int32_t bits) {
+static inline float sl_float_of_bits(uint32_t bits) {
   float f;
   memcpy(&f, &bits, sizeof f);
   return f;
@@ -36,8 +36,8 @@ static inline float sl_exp(float x) {
   memcpy(&k, &t, sizeof k);
   k -= 0x4B400000;
   const int32_t half = k >> 1;
-  return p * sl_float_of_bits((half + 127) * (1 << 23)) *
-         sl_float_of_bits((k - half + 127) * (1 << 23));
+  return p * sl_float_of_bits((uint32_t)(half + 127) << 23) *
+         sl_float_of_bits((uint32_t)(k - half + 127) << 23);
 }
 
 /* Within 2 ulp. Near 0 by a polynomial (Cephes tanhf), so that no digits are

@@ -115,7 +115,7 @@ static sl_status label_number(sl_files *f, int64_t i, const char *label,
 }
 
 sl_status sl_files_set_label(sl_files *f, int64_t i, const char *label) {
-  int32_t id;
+  int32_t id = NO_LABEL;
   SL_TRY(label_number(f, i, label, &id));
   f->items[i].label = id;
   return SL_OK;
@@ -221,8 +221,8 @@ sl_status sl_folder_names_new(const sl_files *f, int up,
   sl_status status =
       n->of ? SL_OK : sl_fail(SL_ENOMEM, "no memory for folder names");
   for (int32_t i = 0; i < f->folders.n && status == SL_OK; i++) {
-    const char *name;
-    size_t len;
+    const char *name = NULL;
+    size_t len = 0;
     status = sl_path_folder(sl_names_get(&f->folders, i), up, &name, &len);
     if (status == SL_OK) status = sl_names_add(&n->names, name, len, &n->of[i]);
   }
@@ -256,10 +256,9 @@ void sl_folder_names_free(sl_folder_names *n) {
 
 sl_status sl_files_label_by_folder(sl_files *f, int up) {
   SL_TRY(changeable(f));
-  sl_folder_names *n;
-  SL_TRY(sl_folder_names_new(f, up, &n));
-  sl_status status = SL_OK;
-  for (int64_t i = 0; i < f->n && status == SL_OK; i++)
+  sl_folder_names *n = NULL;
+  sl_status status = sl_folder_names_new(f, up, &n);
+  for (int64_t i = 0; n && i < f->n && status == SL_OK; i++)
     status = sl_files_set_label(
         f, i, sl_folder_names_get(n, sl_folder_names_of(n, f, i)));
   sl_folder_names_free(n);

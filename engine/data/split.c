@@ -20,7 +20,7 @@ static sl_status split_new(int64_t n_train, int64_t n_valid, sl_split *out) {
   if (out->train && out->valid) return SL_OK;
   sl_split_close(out);
   return sl_fail(SL_ENOMEM, "no memory to split %lld items",
-                 (long long)(n_train + n_valid));
+                 (long long)n_train + n_valid);
 }
 
 void sl_split_close(sl_split *s) {
@@ -149,7 +149,7 @@ sl_status sl_split_grandparent(const sl_files *f, const char *train_name,
   SL_REQUIRE(strcmp(train_name, valid_name) != 0, SL_EINVAL,
              "the training and the validation folder are both '%s'",
              train_name);
-  sl_folder_names *names;
+  sl_folder_names *names = NULL;
   SL_TRY(sl_folder_names_new(f, 2, &names));
   const sl_status status = split_folders(f, names, train_name, valid_name, out);
   sl_folder_names_free(names);

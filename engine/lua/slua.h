@@ -69,6 +69,13 @@ int slua_pcall(lua_State *L, int n_args, int n_results);
 /* An sl_spec's shape from arguments: numbers from arg on, or one table. */
 void slua_check_shape(lua_State *L, int arg, sl_ints *shape);
 
+/* Pushes a table that describes an option, for help() and the editor stub. */
+void slua_push_option(lua_State *L, const sl_option *o);
+
+/* The batch transforms that sota.core.augment.new made (slua_augment.c);
+ * borrowed. */
+struct sl_augment *slua_checkaugment(lua_State *L, int arg);
+
 /* Calls from outside: the module. */
 __attribute__((visibility("default"))) int luaopen_sota_core(lua_State *L);
 

@@ -105,7 +105,7 @@ static void set_number(lua_State *L, int t, const char *name, double v) {
 }
 
 /* Epochs and batches are counted from 1; before the first they are 0. */
-static void sync_learner(lua_State *L, const slua_run *r, int learner) {
+void slua_sync(lua_State *L, const slua_run *r, int learner) {
   const sl_loop *l = &r->loop;
   set_integer(L, learner, "epoch", l->epoch + 1);
   set_integer(L, learner, "n_epoch", l->n_epoch);
@@ -176,7 +176,7 @@ static int tell(lua_State *L) {
   const int n = r->listeners[e][r->arg.late];
   lua_getiuservalue(L, 1, SLUA_RUN_LEARNER); /* 2 */
   lua_getiuservalue(L, 1, SLUA_RUN_EVENTS);
-  sync_learner(L, r, 2);
+  slua_sync(L, r, 2);
   slua_know_loss(L, r, 2);
   sync_rows(L, r, 2);
   if (lua_geti(L, 3, slot) == LUA_TNIL) return 0; /* 4 */

@@ -137,7 +137,7 @@ static int lua_begin_step(lua_State *L) {
 }
 
 static int lua_forward(lua_State *L) { /* spec.forward(learner, xb) -> pred */
-  open_hook(L, "forward");
+  slua_sync(L, open_hook(L, "forward"), 2);
   lua_pushvalue(L, 2);
   lua_getfield(L, 2, "xb");
   lua_call(L, 2, 1);

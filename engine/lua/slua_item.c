@@ -143,7 +143,7 @@ find_option(lua_State *L, const sl_transform_info *info, const char *key) {
     luaL_error(L, "%s: unknown option '%s'; did you mean '%s'?", info->name,
                key, near);
   luaL_error(L, "%s: unknown option '%s'", info->name, key);
-  return NULL;
+  return info->options; /* not reached */
 }
 
 /* {"Resize", 460}: the value without a name is the first required option. */

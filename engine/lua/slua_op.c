@@ -128,10 +128,10 @@ static int call_op(lua_State *L) {
 }
 
 /* sota.ops(): the descriptions, for help() and the editor stub. */
-static void push_option(lua_State *L, const sl_option *o) {
+void slua_push_option(lua_State *L, const sl_option *o) {
   static const char *const types[] = {"number",    "integer",   "boolean",
                                       "string",    "integer[]", "integer",
-                                      "integer[]", "dtype"};
+                                      "integer[]", "dtype",     "number[]"};
   lua_newtable(L);
   lua_pushstring(L, o->name), lua_setfield(L, -2, "name");
   lua_pushstring(L, o->help), lua_setfield(L, -2, "help");
@@ -166,7 +166,7 @@ static void push_op(lua_State *L, const sl_op *op) {
   lua_pushinteger(L, op->n_out ? op->n_out : 1), lua_setfield(L, -2, "n_out");
   lua_newtable(L);
   for (int i = 0; op->options && op->options[i].name; i++)
-    push_option(L, &op->options[i]), lua_seti(L, -2, i + 1);
+    slua_push_option(L, &op->options[i]), lua_seti(L, -2, i + 1);
   lua_setfield(L, -2, "options");
 }
 

@@ -74,6 +74,22 @@ static void read_list(const reading *r, int value, sl_ints *list) {
   }
 }
 
+static void read_numbers(const reading *r, int value, sl_numbers *list) {
+  lua_State *L = r->L;
+  *list = (sl_numbers){0};
+  if (lua_type(L, value) != LUA_TTABLE) {
+    list->v[list->n++] = number_in_range(r, value);
+    return;
+  }
+  const lua_Integer n = luaL_len(L, value);
+  if (n > SL_MAX_RANK) wrong(r, value, "a list of at most 6 numbers");
+  for (lua_Integer i = 1; i <= n; i++) {
+    lua_geti(L, value, i);
+    list->v[list->n++] = number_in_range(r, lua_gettop(L));
+    lua_pop(L, 1);
+  }
+}
+
 static int enum_index(const reading *r, int value) {
   const char *s = lua_tostring(r->L, value);
   char wanted[160] = "one of";
@@ -98,6 +114,7 @@ static void read_value(const reading *r, int value, char *field) {
   int64_t whole;
   int flag;
   sl_ints list;
+  sl_numbers numbers;
   switch (r->o->type) {
   case SL_OPTION_FLOAT:
     number = number_in_range(r, value);
@@ -129,11 +146,16 @@ static void read_value(const reading *r, int value, char *field) {
     read_list(r, value, &list);
     memcpy(field, &list, sizeof list);
     break;
+  case SL_OPTION_NUMBERS:
+    read_numbers(r, value, &numbers);
+    memcpy(field, &numbers, sizeof numbers);
+    break;
   }
 }
 
 static int is_list(const sl_option *o) {
-  return o->type == SL_OPTION_INTS || o->type == SL_OPTION_DIMS;
+  return o->type == SL_OPTION_INTS || o->type == SL_OPTION_DIMS ||
+         o->type == SL_OPTION_NUMBERS;
 }
 
 static int unknown(lua_State *L, const sl_option *options, const char *what,

@@ -70,6 +70,8 @@ void slua_hooks(slua_run *r); /* fills loop.hooks */
 /* Sorts the callbacks of the list at `cbs` into SLUA_RUN_EVENTS. */
 void slua_listen(lua_State *L, slua_run *r, int run, int cbs);
 sl_flow slua_fire(void *context, sl_event e, int late); /* hooks.event */
+/* Sets the learner's counters and the like. */
+void slua_sync(lua_State *L, const slua_run *r, int learner);
 /* Gives the learner its loss as a number, once per batch. */
 void slua_know_loss(lua_State *L, slua_run *r, int learner);
 void slua_push_row(lua_State *L, const sl_recorder *r, const sl_row *row);

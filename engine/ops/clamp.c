@@ -4,9 +4,9 @@
 #include <math.h>
 
 static const sl_option options[] = {
-    SL_OPT_FLOAT(sl_clamp_opts, min, -INFINITY, -INFINITY, INFINITY,
+    SL_OPT_FLOAT(sl_clamp_opts, min, -HUGE_VAL, -HUGE_VAL, HUGE_VAL,
                  "smaller elements become this"),
-    SL_OPT_FLOAT(sl_clamp_opts, max, INFINITY, -INFINITY, INFINITY,
+    SL_OPT_FLOAT(sl_clamp_opts, max, HUGE_VAL, -HUGE_VAL, HUGE_VAL,
                  "larger elements become this"),
     SL_OPT_END,
 };

@@ -45,6 +45,7 @@ static void put_default(const sl_option *o, char *field) {
   const int64_t whole = isnan(o->def) ? 0 : (int64_t)o->def;
   const int flag = (int)whole;
   sl_ints list = {0};
+  sl_numbers floats = {0};
   switch (o->type) {
   case SL_OPTION_FLOAT:
     memcpy(field, &o->def, sizeof o->def);
@@ -61,6 +62,10 @@ static void put_default(const sl_option *o, char *field) {
   case SL_OPTION_INTS:
     if (!isnan(o->def) && !o->required) list = (sl_ints){1, {whole}};
     memcpy(field, &list, sizeof list);
+    break;
+  case SL_OPTION_NUMBERS:
+    if (!isnan(o->def) && !o->required) floats = (sl_numbers){1, {o->def}};
+    memcpy(field, &floats, sizeof floats);
     break;
   case SL_OPTION_DIMS:
     memcpy(field, &list, sizeof list);

@@ -26,6 +26,12 @@ typedef struct sl_ints {
   int64_t v[SL_MAX_RANK];
 } sl_ints;
 
+/* A list of numbers: one per channel, a range. */
+typedef struct sl_numbers {
+  int n;
+  double v[SL_MAX_RANK];
+} sl_numbers;
+
 /* How an option's field is declared: double, int64_t, int, int, sl_ints... */
 typedef enum sl_option_type {
   SL_OPTION_FLOAT, /* double in [min, max] */
@@ -36,6 +42,7 @@ typedef enum sl_option_type {
   SL_OPTION_DIM,   /* int64_t; Lua counts from 1, C from 0, both -1 = last */
   SL_OPTION_DIMS,  /* sl_ints of the above; n = 0: not given */
   SL_OPTION_DTYPE, /* int: sl_dtype; def -1: not given */
+  SL_OPTION_NUMBERS, /* sl_numbers; otherwise as INTS */
 } sl_option_type;
 
 typedef struct sl_option {
@@ -53,6 +60,7 @@ typedef struct sl_option {
 #define SL_OPT_BOOL(T, f, def, help)            {#f, help, offsetof(T, f), SL_OPTION_BOOL, def, 0, 1, NULL, 0}
 #define SL_OPT_ENUM(T, f, def, names, help)     {#f, help, offsetof(T, f), SL_OPTION_ENUM, def, 0, 0, names, 0}
 #define SL_OPT_INTS(T, f, def, min, max, help)  {#f, help, offsetof(T, f), SL_OPTION_INTS, def, min, max, NULL, 0}
+#define SL_OPT_NUMBERS(T, f, def, min, max, help) {#f, help, offsetof(T, f), SL_OPTION_NUMBERS, def, min, max, NULL, 0}
 #define SL_OPT_DIM(T, f, def, help)             {#f, help, offsetof(T, f), SL_OPTION_DIM, def, 0, 0, NULL, 0}
 #define SL_OPT_DIMS(T, f, help)                 {#f, help, offsetof(T, f), SL_OPTION_DIMS, 0, 0, 0, NULL, 0}
 #define SL_OPT_DTYPE(T, f, help)                {#f, help, offsetof(T, f), SL_OPTION_DTYPE, -1, 0, 0, NULL, 0}

@@ -88,8 +88,8 @@ static sl_status infer_permutation(const sl_call *c, void *opts, sl_shapes *s) {
 
 static const sl_option uniform_options[] = {
     SHAPE,
-    SL_OPT_FLOAT(opts_t, low, 0, -INFINITY, INFINITY, "least number"),
-    SL_OPT_FLOAT(opts_t, high, 1, -INFINITY, INFINITY, "all lie below it"),
+    SL_OPT_FLOAT(opts_t, low, 0, -HUGE_VAL, HUGE_VAL, "least number"),
+    SL_OPT_FLOAT(opts_t, high, 1, -HUGE_VAL, HUGE_VAL, "all lie below it"),
     SL_OPT_END,
 };
 
@@ -105,8 +105,8 @@ const sl_op sl_op_uniform = {
 
 static const sl_option normal_options[] = {
     SHAPE,
-    SL_OPT_FLOAT(opts_t, mean, 0, -INFINITY, INFINITY, "their mean"),
-    SL_OPT_FLOAT(opts_t, std, 1, 0, INFINITY, "their standard deviation"),
+    SL_OPT_FLOAT(opts_t, mean, 0, -HUGE_VAL, HUGE_VAL, "their mean"),
+    SL_OPT_FLOAT(opts_t, std, 1, 0, HUGE_VAL, "their standard deviation"),
     SL_OPT_END,
 };
 

@@ -1,0 +1,188 @@
+-- data/loaders.lua -- DataLoader: batches of one set; DataLoaders: the two that
+-- a learner needs.
+local core = require "sota.core"
+local check = require "sota.check"
+
+local loaders = {}
+
+local DataLoader = {}
+DataLoader.__index = DataLoader
+DataLoader.__name = "DataLoader"
+
+-- o: files, rows, vocab, multi, train, bs, shuffle, drop_last, seed, workers,
+-- on_bad, name, pipeline, augment (shared with the other loader), item_tfms and
+-- batch_tfms (lists)
+function loaders.new(o)
+  local self = setmetatable({o = o, train = o.train, bs = o.bs, seed = o.seed,
+                             augment = o.augment, files = o.files,
+                             vocab = o.vocab, pass = 0}, DataLoader)
+  self.source = core.data.loader{
+    files = o.files, rows = o.rows, pipeline = o.pipeline, vocab = o.vocab,
+    multi = o.multi, train = o.train, batch_size = o.bs, shuffle = o.shuffle,
+    drop_last = o.drop_last, seed = o.seed, workers = o.workers,
+    on_bad = o.on_bad, name = o.name,
+  }
+  self.bs = self.source:batch_size()
+  return self
+end
+
+--- Number of batches in an epoch.
+function DataLoader:__len() return #self.source end
+
+--- Number of items.
+function DataLoader:items() return self.source:items() end
+
+--- Items of each class, in the order of vocab.
+function DataLoader:counts() return self.source:counts() end
+
+--- Seconds spent waiting for data so far.
+function DataLoader:waited() return self.source:waited() end
+
+--- Files that could not be read: a list of {row=, path=, reason=}.
+function DataLoader:bad() return self.source:bad() end
+
+--- Height and width of the images that a model gets.
+function DataLoader:size()
+  local h, w = self.source:size()
+  return self.augment:size(h, w)
+end
+
+-- What a model sees of stored pixels.
+function DataLoader:transform(x, rows, epoch)
+  return self.augment:apply(x, {seed = self.seed, epoch = epoch,
+    pass = self.pass, items = rows:totable(), train = self.train})
+end
+
+--- for i, x, y in dl:batches() do ... end: x (N, H, W, 3), y class numbers (N).
+--- The loader's threads end with the loop, however it ends. Without an epoch a
+--- training loader draws another order each time.
+---@param epoch? integer from 1
+---@param first? integer the batch to begin with, from 1
+function DataLoader:batches(epoch, first)
+  if not epoch then
+    self.last_epoch = (self.last_epoch or 0) + 1
+    epoch = self.train and self.last_epoch or 1
+  end
+  local next_batch, state, control, closing = self.source:batches(epoch, first)
+  local function step()
+    local i, x, y, rows = next_batch(state, control)
+    if not i then return nil end
+    return i, self:transform(x, rows, epoch), y or nil, rows
+  end
+  return step, nil, nil, closing
+end
+
+--- The first batch of an epoch.
+---@return tensor x, tensor y
+function DataLoader:one_batch()
+  for _, x, y, rows in self:batches() do return x, y, rows end
+  check.fail("one_batch: there are no batches")
+end
+
+-- For core.fit: a function that gives x, y at each call, and what ends it.
+function DataLoader:spec(epoch_of)
+  return {
+    n = #self,
+    batches = function(epoch, start)
+      local step, _, _, closing = self:batches(epoch_of(epoch), start + 1)
+      return function()
+        local i, x, y = step()
+        if i then return x, y end
+      end, closing
+    end,
+  }
+end
+
+--- The same set in another form: options replace those it was made with.
+function DataLoader:with(options)
+  local o = {}
+  for k, v in pairs(self.o) do o[k] = v end
+  for k, v in pairs(options) do o[k] = v end
+  return loaders.new(o)
+end
+
+function DataLoader:__tostring()
+  local h, w = self:size()
+  return ("DataLoader (%s): %d items, %d batches of %d, %dx%d pixels, %d "
+    .. "workers"):format(self.train and "train" or "valid", self:items(),
+    #self, self.bs, h, w, self.source:workers())
+end
+
+function DataLoader:close() self.source:close() end
+
+-- --- both -------------------------------------------------------------------
+
+local DataLoaders = {}
+DataLoaders.__index = DataLoaders
+DataLoaders.__name = "DataLoaders"
+
+--- DataLoaders(train, valid): made by DataBlock:dataloaders.
+function loaders.pair(train, valid, info)
+  local self = setmetatable({train = train, valid = valid, bs = train.bs,
+    vocab = train.vocab, c = train.vocab and #train.vocab or nil}, DataLoaders)
+  for k, v in pairs(info or {}) do self[k] = v end
+  return self
+end
+
+--- The first training batch: x (N, H, W, 3), y (N).
+function DataLoaders:one_batch() return self.train:one_batch() end
+
+--- A loader over other files, in the form of the validation set.
+---@param paths string|string[] one path or a list
+---@param options? {bs: integer}
+function DataLoaders:test_dl(paths, options)
+  options = options or {}
+  if type(paths) == "string" then paths = {paths} end
+  local files = paths
+  if type(paths) == "table" then
+    files = core.data.files()
+    for _, path in ipairs(paths) do files:add(path) end
+  end
+  if #files == 0 then check.fail("test_dl: there are no files in the list") end
+  local rows = {}
+  for i = 1, #files do rows[i] = i end
+  local dl = self.valid:with{files = files, rows = core.data.rows(rows),
+    vocab = false, multi = false, bs = math.min(options.bs or self.bs, #files),
+    workers = #files < 8 and 0 or nil, name = "test"}
+  dl.vocab = nil
+  return dl
+end
+
+local function stats_text(self)
+  local mean, std = self.train.augment:statistics()
+  if not mean then return "not normalised" end
+  return ("normalised by mean %.3f %.3f %.3f, std %.3f %.3f %.3f"):format(
+    mean[1], mean[2], mean[3], std[1], std[2], std[3])
+end
+
+function DataLoaders:__tostring()
+  local lines = {tostring(self.train), tostring(self.valid), stats_text(self)}
+  if self.vocab then
+    local train, valid = self.train:counts(), self.valid:counts()
+    lines[#lines + 1] = ("%d classes (training, validation items):"):format(
+      self.c)
+    for k = 1, math.min(self.c, 40) do
+      lines[#lines + 1] = ("  %3d  %-24s %6d %6d"):format(k, self.vocab[k],
+        train and train[k] or 0, valid and valid[k] or 0)
+    end
+    if self.c > 40 then lines[#lines + 1] = "  ..." end
+  end
+  return table.concat(lines, "\n")
+end
+
+function DataLoaders:close()
+  self.train:close()
+  self.valid:close()
+end
+
+-- Normalize without statistics measures them on the first training batch.
+function loaders.measure(train)
+  if not train.augment:needs_statistics() then return end
+  for _, x, _, rows in train.source:batches(1) do
+    train.augment:measure(x, {seed = train.seed, epoch = 1,
+      items = rows:totable(), train = true})
+    return
+  end
+end
+
+return loaders

@@ -1,0 +1,80 @@
+-- data/sources.lua -- data sets by name: fastai's archives, and the demo set.
+local core = require "sota.core"
+local check = require "sota.check"
+
+local sources = {}
+
+local base = "https://s3.amazonaws.com/fast-ai-imageclas/"
+
+--- Archives of fastai's image data sets.
+sources.URLs = setmetatable({
+  IMAGENETTE = base .. "imagenette2.tgz",
+  IMAGENETTE_320 = base .. "imagenette2-320.tgz",
+  IMAGENETTE_160 = base .. "imagenette2-160.tgz",
+  IMAGEWOOF = base .. "imagewoof2.tgz",
+  IMAGEWOOF_320 = base .. "imagewoof2-320.tgz",
+  IMAGEWOOF_160 = base .. "imagewoof2-160.tgz",
+}, {__index = function(t, name)
+  local names = {}
+  for k in pairs(t) do names[#names + 1] = k end
+  check.fail("URLs: there is no '%s'%s", tostring(name),
+    check.did_you_mean(tostring(name), names))
+end})
+
+-- A progress line for functions that are told (done, total).
+local function teller(label, unit, scale)
+  local line
+  return function(done, total)
+    line = line or core.progress(label, (total or 0) // scale, unit)
+    line:update(done // scale)
+  end, function() if line then line:clear() end end
+end
+
+--- Downloads an archive once, unpacks it into the cache ($SOTA_DATA, else
+--- XDG's), and returns the folder. A cut download is resumed.
+---@param url string one of URLs, or your own .tgz
+---@param options? {cache: string, size: integer, md5: string, sha256: string}
+---@return string folder
+function sources.untar_data(url, options)
+  local o = {}
+  for k, v in pairs(options or {}) do o[k] = v end
+  local tell, clear = teller("downloading", "MB", 1000000)
+  o.progress = o.progress or tell
+  local ok, folder = pcall(core.data.untar, url, o)
+  clear()
+  if not ok then error(folder, 0) end
+  return folder
+end
+
+--- The built-in data set: ten forms in random colours, sizes and places, as
+--- JPEG files in train/ and val/. Rendered once, in seconds, into the cache.
+---@return string folder
+function sources.demo_data()
+  local folder = core.data.cache_dir() .. "/demo-1"
+  local tell, clear = teller("rendering the demo data set", "img", 1)
+  local ok, why = pcall(core.data.demo, folder, {progress = tell})
+  clear()
+  if not ok then error(why, 0) end
+  return folder
+end
+
+local named = {
+  demo = sources.demo_data,
+  imagenette = function() return sources.untar_data(sources.URLs.IMAGENETTE) end,
+  ["imagenette-320"] = function()
+    return sources.untar_data(sources.URLs.IMAGENETTE_320)
+  end,
+  ["imagenette-160"] = function()
+    return sources.untar_data(sources.URLs.IMAGENETTE_160)
+  end,
+}
+
+--- What a --data option means: "demo", "imagenette" (or -320, -160: these are
+--- downloaded), or a folder.
+---@param name string
+---@return string folder
+function sources.open(name)
+  return named[name] and named[name]() or name
+end
+
+return sources

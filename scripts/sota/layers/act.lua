@@ -1,0 +1,49 @@
+-- act.lua -- activations as modules. Those that other ops can fuse carry the
+-- name by which those know them.
+local nn = require "sota.nn"
+local core = require "sota.core"
+local check = require "sota.check"
+
+local layers = {}
+
+local function activation(name, op, fused)
+  local class = nn.class(name)
+  class.fused = fused
+  function class:forward(x) return core[op](x) end
+  layers[name] = class
+end
+
+activation("ReLU", "relu", "relu")
+activation("GELU", "gelu", "gelu")
+activation("SiLU", "silu", "silu")
+activation("Mish", "mish", "mish")
+activation("Sigmoid", "sigmoid")
+activation("Tanh", "tanh")
+layers.Swish = layers.SiLU
+
+local by_name = {relu = "ReLU", gelu = "GELU", silu = "SiLU", swish = "SiLU",
+                 mish = "Mish", sigmoid = "Sigmoid", tanh = "Tanh"}
+local names = {"relu", "gelu", "silu", "swish", "mish", "sigmoid", "tanh",
+               "none"}
+
+--- A new activation module from what a user may give: a name ("mish"), a class
+--- (nn.Mish), a module, a function, or false and "none" for none (nil).
+---@param what string for messages
+function layers.activation(act, what)
+  if not act or act == "none" then return nil end
+  if type(act) == "function" then return nn.Lambda(act) end
+  if nn.is_class(act) then return act() end
+  if nn.is_module(act) then return act end
+  if type(act) ~= "string" then
+    check.fail("%s: 'act' must be a name, class or function, not %s", what,
+      check.describe(act))
+  end
+  local class = by_name[act:lower()]
+  if not class then
+    check.fail("%s: unknown activation '%s'%s", what, act,
+      check.did_you_mean(act, names))
+  end
+  return layers[class]()
+end
+
+return layers

@@ -1,0 +1,33 @@
+-- linear.lua -- the fully connected layer.
+local nn = require "sota.nn"
+local core = require "sota.core"
+local check = require "sota.check"
+local init = require "sota.layers.init_weights"
+
+local Linear = nn.class "Linear"
+
+local arguments = check.spec("Linear", {
+  {"in_features", "integer", required = true, min = 1},
+  {"out_features", "integer", required = true, min = 1},
+  {"bias", "boolean", true},
+  {"init", "string", "default", choices = init.rules},
+})
+
+--- nn.Linear(in_features, out_features, {bias = true, init = "default"}):
+--- x (.., in) to (.., out). init "kaiming_normal" has a bias of 0.
+function Linear:init(...)
+  local a = arguments(...)
+  self.in_features, self.out_features = a.in_features, a.out_features
+  local weight, bias = init.pair(a.init, {a.out_features, a.in_features}, a.bias)
+  self.weight = nn.Parameter(weight)
+  if bias then self.bias = nn.Parameter(bias) end
+end
+
+function Linear:forward(x) return core.linear(x, self.weight, self.bias) end
+
+function Linear:extra()
+  return ("%d, %d, bias=%s"):format(self.in_features, self.out_features,
+    tostring(self.bias ~= nil))
+end
+
+return {Linear = Linear}

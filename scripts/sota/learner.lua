@@ -1,0 +1,302 @@
+-- learner.lua -- Learner: data, a model, a loss and an optimiser, and the ways
+-- to train and to use them. The loop itself is C (core.fit).
+local core = require "sota.core"
+local check = require "sota.check"
+local losses = require "sota.losses"
+local metrics = require "sota.metrics"
+local optim = require "sota.optim"
+local model_file = require "sota.model_file"
+
+local Learner = {}
+Learner.__name = "Learner"
+
+-- What the loop sets during fit; read before, they are nil.
+function Learner.__index(_, key) return Learner[key] end
+
+local arguments = check.spec("Learner", {
+  {"loss_func", "any"}, {"opt_func", "any"}, {"lr", "number", 1e-3, min = 0},
+  {"metrics", "any"}, {"cbs", "any"}, {"wd", "number", min = 0},
+  {"wd_bn_bias", "boolean", false}, {"moms", "table", {0.95, 0.85, 0.95}},
+  {"path", "string", "."}, {"model_dir", "string", "models"},
+  {"quiet", "boolean", false}, {"history", "string"},
+})
+
+-- A callback, its class, or a list of both, as a flat list of callbacks.
+local function callbacks(v, into)
+  if v == nil or v == false then return into end
+  if type(v) ~= "table" then
+    check.fail("cbs: a callback is a table, not %s", check.describe(v))
+  end
+  if v.is_callback_class then
+    into[#into + 1] = v()
+  elseif #v > 0 and not v.is_callback then
+    for _, cb in ipairs(v) do callbacks(cb, into) end
+  elseif next(v) ~= nil then
+    into[#into + 1] = v
+  end
+  return into
+end
+
+local function metric_list(v)
+  local list = {}
+  if v == nil then return list end
+  local stateful = type(v) == "table" and v.accumulate
+  if type(v) == "function" or stateful then v = {v} end
+  if type(v) ~= "table" then
+    check.fail("metrics: a function (preds, targs) or a list of them, not %s",
+      check.describe(v))
+  end
+  for i, m in ipairs(v) do
+    if type(m) ~= "function" and not (type(m) == "table" and m.accumulate) then
+      check.fail("metrics: item %d is %s, not a function (preds, targs)", i,
+        check.describe(m))
+    end
+    list[i] = {type(m) == "table" and m.name or metrics.name_of(m), m}
+  end
+  return list
+end
+
+--- Learner(dls, model, options)
+---@class LearnerOptions
+---@field loss_func? any CrossEntropyLossFlat(), or BCE for several labels
+---@field opt_func? any Adam
+---@field lr? number 1e-3: what fit uses unless told
+---@field metrics? any a function (preds, targs), or a list
+---@field cbs? any a callback, or a list
+---@field wd? number weight decay; the optimiser's own unless given
+---@field wd_bn_bias? boolean decay norms and biases too
+---@field moms? number[] {0.95, 0.85, 0.95}: of the one-cycle schedule
+---@field path? string where models/ goes
+---@field history? string file name of history.csv, written by each fit
+---@field quiet? boolean no table, no progress line
+local function new(_, dls, model, options)
+  local a = arguments(options or {})
+  if type(dls) ~= "table" or not dls.train then
+    check.fail("Learner: the first argument must be DataLoaders, not %s",
+      check.describe(dls))
+  end
+  if type(model) ~= "table" or not model.is_module then
+    check.fail("Learner: the second argument must be a model such as "
+      .. "xresnet18{n_out = dls.c}, not %s", check.describe(model))
+  end
+  a.dls, a.model = dls, model
+  a.metrics, a.cbs = metric_list(a.metrics), callbacks(a.cbs, {})
+  a.opt_func = a.opt_func or optim.Adam
+  local multi = dls.train.o and dls.train.o.multi
+  a.loss_func = losses.resolve(a.loss_func or (multi
+    and losses.BCEWithLogitsLossFlat or losses.CrossEntropyLossFlat))
+  a.epochs_done = 0
+  return setmetatable(a, Learner)
+end
+
+setmetatable(Learner, {__call = new})
+
+-- --- training ----------------------------------------------------------------
+
+--- Makes the optimiser anew: moments forgotten.
+function Learner:create_opt()
+  if self.opt then self.opt:close() end
+  self.opt = optim.make(self.opt_func, self.model,
+    {wd_bn_bias = self.wd_bn_bias})
+  self.opt:set("lr", self.lr)
+  if self.wd then self.opt:set("wd", self.wd) end
+end
+
+local function forward(self, x) return self.model(x) end
+local function compute_loss(self, pred, y) return self.loss_func(pred, y) end
+local function set_mode(self, training) self.model:train(training) end
+
+-- What core.fit and core.validate have in common.
+local function spec_of(self, cbs)
+  local all = {}
+  table.move(self.cbs, 1, #self.cbs, 1, all)
+  callbacks(cbs, all)
+  return {learner = self, forward = forward, loss = compute_loss,
+          mode = set_mode, cbs = all, metrics = self.metrics}
+end
+
+local function check_training_set(self)
+  local dl = self.dls.train
+  if #dl == 0 then
+    check.fail("fit: the training set has %d items and no batch of %d; use a "
+      .. "smaller bs", dl:items(), dl.bs)
+  end
+end
+
+-- Every way to train ends here. schedule: list for core.fit.
+local function run(self, n_epoch, schedule, o)
+  check_training_set(self)
+  if not self.opt or o.reset_opt then self:create_opt() end
+  local wd = o.wd or self.wd
+  if wd then self.opt:set("wd", wd) end
+  local spec = spec_of(self, o.cbs)
+  local base = self.epochs_done
+  local function epoch_of(epoch) return base + epoch end
+  spec.n_epoch, spec.schedule, spec.optim = n_epoch, schedule, self.opt
+  spec.train = self.dls.train:spec(epoch_of)
+  spec.valid = self.dls.valid:spec(function() return 1 end)
+  spec.table, spec.progress = not self.quiet, not self.quiet
+  spec.history = self.history
+  self.recorder = core.fit(spec)
+  self.epochs_done = base + n_epoch
+  return self
+end
+
+local fit_arguments = check.spec("fit", {
+  {"n_epoch", "integer", required = true, min = 0},
+  {"lr", "number", min = 0}, {"wd", "number", min = 0}, {"cbs", "any"},
+  {"reset_opt", "boolean", false},
+})
+
+--- Trains with a constant learning rate.
+---@param n_epoch integer
+---@param lr? number the learner's lr
+---@param options? {wd: number, cbs: any, reset_opt: boolean}
+function Learner:fit(...)
+  local a = fit_arguments(...)
+  if not self.opt or a.reset_opt then self:create_opt() end
+  self.opt:set("lr", a.lr or self.lr)
+  a.reset_opt = false
+  return run(self, a.n_epoch, nil, a)
+end
+
+local one_cycle_arguments = check.spec("fit_one_cycle", {
+  {"n_epoch", "integer", required = true, min = 0},
+  {"lr_max", "number", min = 0}, {"div", "number", 25, min = 1},
+  {"div_final", "number", 1e5, min = 1},
+  {"pct_start", "number", 0.25, min = 0, max = 1}, {"wd", "number", min = 0},
+  {"moms", "table"}, {"cbs", "any"}, {"reset_opt", "boolean", false},
+})
+
+--- One cycle: the rate goes from lr_max/div up to lr_max and down to
+--- lr_max/div_final along cosines, momentum the other way.
+---@param n_epoch integer
+---@param lr_max? number the learner's lr
+---@param options? {div: number, div_final: number, pct_start: number, moms: number[], wd: number, cbs: any, reset_opt: boolean}
+function Learner:fit_one_cycle(...)
+  local a = one_cycle_arguments(...)
+  local lr, moms = a.lr_max or self.lr, a.moms or self.moms
+  local cos = core.schedule.combined_cos
+  return run(self, a.n_epoch, {
+    {hyper = "lr", schedule = cos(a.pct_start, lr / a.div, lr,
+                                  lr / a.div_final)},
+    {hyper = "mom", schedule = cos(a.pct_start, moms[1], moms[2], moms[3])},
+  }, a)
+end
+
+local flat_cos_arguments = check.spec("fit_flat_cos", {
+  {"n_epoch", "integer", required = true, min = 0}, {"lr", "number", min = 0},
+  {"div_final", "number", 1e5, min = 1},
+  {"pct_start", "number", 0.75, min = 0, max = 1}, {"wd", "number", min = 0},
+  {"cbs", "any"}, {"reset_opt", "boolean", false},
+})
+
+--- A constant rate for pct_start of the training, then down to lr/div_final
+--- along a cosine.
+---@param n_epoch integer
+---@param lr? number
+---@param options? {div_final: number, pct_start: number, wd: number, cbs: any, reset_opt: boolean}
+function Learner:fit_flat_cos(...)
+  local a = flat_cos_arguments(...)
+  local lr = a.lr or self.lr
+  return run(self, a.n_epoch, {
+    {hyper = "lr", schedule = core.schedule.combined_cos(a.pct_start, lr, lr,
+                                                         lr / a.div_final)},
+  }, a)
+end
+
+-- --- using -------------------------------------------------------------------
+
+-- One pass over a loader in evaluation mode, with the events of validation.
+local function pass(self, dl, cbs)
+  local spec = spec_of(self, cbs)
+  spec.valid = dl:spec(function() return 1 end)
+  spec.progress = not self.quiet
+  return core.validate(spec)
+end
+
+local validate_arguments = check.spec("validate", {{"dl", "table"},
+                                                   {"cbs", "any"}})
+
+--- The loss and the metrics over the validation set, or over a loader.
+---@param options? {dl: DataLoader, cbs: any}
+---@return number[] {loss, metric, ...}
+function Learner:validate(...)
+  local a = validate_arguments(...)
+  return pass(self, a.dl or self.dls.valid, a.cbs)
+end
+
+local preds_arguments = check.spec("get_preds", {
+  {"dl", "table"}, {"act", "boolean", true}, {"cbs", "any"},
+})
+
+--- What the model says of every item, in the order of the set.
+---@param options? {dl: DataLoader, act: boolean} act = false: raw logits
+---@return tensor preds probabilities (N, C)
+---@return tensor? targs class numbers (N), if the loader has labels
+function Learner:get_preds(...)
+  local a = preds_arguments(...)
+  local preds, targs = {}, {}
+  local collector = {order = 1000, after_pred = function(_, learn)
+    local p = learn.pred
+    if a.act and self.loss_func.activation then
+      p = self.loss_func:activation(p)
+    end
+    preds[#preds + 1] = p:clone():keep()
+    if learn.yb then targs[#targs + 1] = learn.yb:clone():keep() end
+  end}
+  pass(self, a.dl or self.dls.valid, {collector, a.cbs})
+  if #preds == 0 then check.fail("get_preds: the loader has no items") end
+  return core.cat(preds, {dim = 1}),
+    #targs > 0 and core.cat(targs, {dim = 1}) or nil
+end
+
+--- What is in this picture?
+---@param path string an image file
+---@return string label, integer class, tensor probabilities
+function Learner:predict(path)
+  local was = self.quiet
+  self.quiet = true
+  local ok, preds = pcall(self.get_preds, self, {dl = self.dls:test_dl(path)})
+  self.quiet = was
+  if not ok then error(preds, 0) end
+  local probabilities = preds:select{dim = 1, index = 1}
+  local k = preds:argmax(-1)[1]
+  return self.dls.vocab[k], k, probabilities
+end
+
+-- --- files -------------------------------------------------------------------
+
+local function file_of(self, name)
+  if name:find "%.safetensors$" then return name end
+  return ("%s/%s/%s.safetensors"):format(self.path, self.model_dir, name)
+end
+
+--- Saves the model with all that is needed to predict: architecture, classes,
+--- sizes, statistics. A name becomes path/models/name.safetensors.
+---@param name string a name, or a file name ending in .safetensors
+---@return string file
+function Learner:save(name)
+  local file = file_of(self, name)
+  model_file.save(self, file)
+  return file
+end
+
+--- Loads a model's weights; its classes must be those of dls.
+---@param name string
+---@param options? {strict: boolean}
+function Learner:load(name, options)
+  model_file.load(self, file_of(self, name), options or {})
+  return self
+end
+
+function Learner:__tostring()
+  local all, trained = self.model:count()
+  return ("Learner\n  data    %d training, %d validation items, %s classes\n"
+    .. "  loss    %s\n  opt     %s\n  params  %d (%d trained)\n%s"):format(
+    self.dls.train:items(), self.dls.valid:items(), tostring(self.dls.c),
+    tostring(self.loss_func), tostring(self.opt or self.opt_func), all, trained,
+    tostring(self.model))
+end
+
+return Learner

@@ -1,0 +1,151 @@
+-- model_file.lua -- models as files: safetensors with PyTorch's names and
+-- layout, and in the metadata everything that predicting needs.
+local core = require "sota.core"
+local check = require "sota.check"
+local transforms = require "sota.data.transforms"
+
+local model_file = {}
+
+local FORMAT = "sota-lua 1"
+
+local function statistics_of(dls)
+  local mean, std = dls.valid.augment:statistics()
+  return mean and {mean = mean, std = std} or nil
+end
+
+local function metadata_of(learn)
+  local dls, json = learn.dls, core.json.encode
+  local h, w = dls.valid:size()
+  local o = dls.valid.o
+  local arch = learn.model.arch
+  return {
+    format = FORMAT,
+    sota_lua = core.version,
+    architecture = arch and json(arch) or nil,
+    classes = dls.vocab and json(dls.vocab:totable()) or nil,
+    size = json{h, w},
+    item_tfms = json(transforms.dump(o.item_tfms)),
+    batch_tfms = json(transforms.dump(o.batch_tfms)),
+    statistics = statistics_of(dls) and json(statistics_of(dls)) or nil,
+    loss = tostring(learn.loss_func),
+    history = json{epochs = learn.epochs_done,
+                   rows = learn.recorder and learn.recorder.values or nil},
+  }
+end
+
+-- Makes the folders of a file name.
+local function make_folders(file)
+  local folder = file:match "^(.*)/[^/]*$"
+  if folder and folder ~= "" then core.make_dirs(folder) end
+end
+
+--- Writes learn's model; see Learner:save.
+function model_file.save(learn, file)
+  make_folders(file)
+  local names, tensors = {}, {}
+  for i, e in ipairs(learn.model:state_dict()) do
+    names[i], tensors[e.name] = e.name, e.tensor
+  end
+  core.safetensors.save(file, names, tensors, metadata_of(learn),
+    {oihw = true, int64 = true})
+end
+
+local function decoded(metadata, key)
+  return metadata[key] and core.json.decode(metadata[key]) or nil
+end
+
+local function list_text(list)
+  if #list <= 12 then return table.concat(list, ", ") end
+  return table.concat(list, ", ", 1, 12) .. (", ... (%d)"):format(#list)
+end
+
+local function check_classes(file, classes, vocab)
+  if not classes or not vocab then return end
+  local same = #classes == #vocab
+  for i = 1, #classes do same = same and classes[i] == vocab[i] end
+  if same then return end
+  check.fail("load: %s was trained for the classes %s; dls has %s", file,
+    list_text(classes), list_text(vocab:totable()))
+end
+
+-- Other statistics are no error, but the user must know.
+local function warn_of_statistics(file, stored, dls)
+  local here = statistics_of(dls)
+  if not stored and not here then return end
+  local function text(s)
+    if not s then return "none" end
+    return ("mean %.4g %.4g %.4g, std %.4g %.4g %.4g"):format(s.mean[1],
+      s.mean[2], s.mean[3], s.std[1], s.std[2], s.std[3])
+  end
+  if text(stored) ~= text(here) then
+    warn(("%s was trained with other statistics (%s) than dls has (%s)")
+      :format(file, text(stored), text(here)))
+  end
+end
+
+--- Reads weights into learn's model; see Learner:load.
+function model_file.load(learn, file, options)
+  local tensors, metadata = core.safetensors.load(file, {oihw = true})
+  check_classes(file, decoded(metadata, "classes"), learn.dls.vocab)
+  warn_of_statistics(file, decoded(metadata, "statistics"), learn.dls)
+  learn.model:load_state_dict(tensors, options)
+end
+
+-- --- predicting without the data set -----------------------------------------
+
+local Predictor = {}
+Predictor.__index = Predictor
+Predictor.__name = "Predictor"
+
+--- load_learner(file): a model that knows how to predict, from its file alone.
+---@param file string
+---@return table predictor  :predict(path) -> label, class, probabilities
+function model_file.load_learner(file)
+  local tensors, metadata = core.safetensors.load(file, {oihw = true})
+  local arch = decoded(metadata, "architecture")
+  local classes = decoded(metadata, "classes")
+  if not arch or not classes then
+    check.fail("load_learner: %s does not say its architecture and classes; "
+      .. "make the model and use Learner:load", file)
+  end
+  local make = require("sota.models")[arch.name]
+  if not make then
+    check.fail("load_learner: %s is a %s, which this version does not have",
+      file, arch.name)
+  end
+  local model = make(arch.options)
+  model:load_state_dict(tensors)
+  model:eval()
+  local batch = {}
+  for i, t in ipairs(decoded(metadata, "batch_tfms") or {}) do
+    local s = decoded(metadata, "statistics")
+    if t.name == "Normalize" and s then t.options = s end
+    batch[i] = t
+  end
+  return setmetatable({
+    model = model, vocab = classes,
+    pipeline = transforms.pipeline(transforms.load(
+      decoded(metadata, "item_tfms") or {})),
+    augment = transforms.augment(transforms.load(batch)),
+  }, Predictor)
+end
+
+--- What is in this picture?
+---@param path string
+---@return string label, integer class, tensor probabilities
+function Predictor:predict(path)
+  local files = core.data.files()
+  files:add(path)
+  local loader = core.data.loader{files = files, pipeline = self.pipeline,
+    rows = core.data.rows{1}, batch_size = 1, workers = 0, name = "predict"}
+  for _, x in loader:batches(1) do
+    local probabilities = core.no_grad(function()
+      local images = self.augment:apply(x, {train = false})
+      return self.model(images):softmax(-1):select{dim = 1, index = 1}
+    end)
+    local k = probabilities:argmax(1):item()
+    return self.vocab[k], k, probabilities
+  end
+end
+
+return model_file

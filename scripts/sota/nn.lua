@@ -1,0 +1,527 @@
+-- nn.lua -- modules: what layers and models are made of.
+--
+--   local nn = require "sota.nn"
+--   local Net = nn.class "Net"
+--   function Net:init(classes)
+--     self.conv = nn.ConvLayer(3, 16, {stride = 2})
+--     self.head = nn.Linear(16, classes)
+--   end
+--   function Net:forward(x)
+--     return self.head(self.conv(x):global_avg_pool())
+--   end
+--   local net = Net(10)
+--   print(net)
+--   local logits = net(images)
+--
+-- Assigning a module or an nn.Parameter to a field registers it under the
+-- field's name, in the order of assignment. Names are PyTorch's, so that
+-- state_dict() means the same in both. Images are NHWC, and convolutions keep
+-- their weights as (O, KH, KW, I): such entries have layout = "OHWI", and
+-- whoever writes or reads a file in PyTorch's layout permutes them.
+--
+-- The layers are in layers/: nn.Conv2d loads its file when first used.
+local core = require "sota.core"
+local check = require "sota.check"
+
+local nn = {}
+
+--- What a parameter's tensor carries besides its values.
+local layouts = setmetatable({}, {__mode = "k"})
+local is_parameter = setmetatable({}, {__mode = "k"})
+
+--- A tensor that is trained: requires a gradient, and is registered by the
+--- module it is assigned to.
+---@param t tensor
+---@param options? {layout: string} "OHWI" for weights of convolutions
+---@return tensor
+function nn.Parameter(t, options)
+  if not core.is_tensor(t) then
+    check.fail("Parameter: wants a tensor, not %s", check.describe(t))
+  end
+  is_parameter[t] = true
+  layouts[t] = options and options.layout
+  return t:requires_grad(true):keep()
+end
+
+local Module = {is_module = true, name = "Module"}
+nn.Module = Module
+
+-- Fields of an instance that start with "_" are the protocol's own:
+--   _slots  list of {name =, kind =, layout =}, kind "parameter", "buffer" or
+--           "child", in the order of definition; also by name
+--   _parent, _key  the module it was last assigned to, and as what
+--   _path, _path_of  its dotted name, and the parent's that it was made from
+
+local function is_module(v)
+  local meta = type(v) == "table" and getmetatable(v)
+  return type(meta) == "table" and meta.is_module == true
+end
+nn.is_module = is_module
+
+local function add_slot(self, name, kind, layout)
+  local slots = self._slots
+  local slot = {name = name, kind = kind, layout = layout}
+  slots[#slots + 1], slots[name] = slot, slot
+end
+
+local function check_name(self, key)
+  if Module[key] ~= nil or key:find("^_") or key:find(".", 1, true) then
+    check.fail("%s: a module or parameter cannot be called '%s'", self.name,
+      key)
+  end
+end
+
+-- Only the first assignment of a field comes here; afterwards the slot names
+-- the field, and whatever module or tensor stands there counts.
+local function register(self, key, value)
+  if type(key) ~= "string" then return rawset(self, key, value) end
+  if is_module(value) or is_parameter[value] then check_name(self, key) end
+  rawset(self, key, value)
+  if is_module(value) then
+    add_slot(self, key, "child")
+    rawset(value, "_parent", self)
+    rawset(value, "_key", key)
+  elseif is_parameter[value] then
+    add_slot(self, key, "parameter", layouts[value])
+  elseif type(value) == "table" and not getmetatable(value)
+    and is_module(value[1]) and not key:find "^_" then
+    check.fail("%s.%s is a plain table of modules, whose parameters would not "
+      .. "be found; use nn.ModuleList{...}", self.name, key)
+  end
+end
+
+-- A field that first held false or a number and later a module was not seen by
+-- register: find it here, so that no parameter is left out of training.
+local function slots_of(self)
+  local late = {}
+  for key, value in pairs(self) do
+    if type(key) == "string" and not self._slots[key] and not key:find "^_"
+      and (is_module(value) or is_parameter[value]) then
+      late[#late + 1] = key
+    end
+  end
+  table.sort(late)
+  for _, key in ipairs(late) do register(self, key, self[key]) end
+  return self._slots
+end
+
+-- --- calling ---------------------------------------------------------------
+
+local function path_of(m)
+  local parent = m._parent
+  if not parent then return nil end
+  local above = path_of(parent)
+  if m._path and m._path_of == above then return m._path end
+  local path = above and above .. "." .. m._key or m._key
+  rawset(m, "_path", path)
+  rawset(m, "_path_of", above)
+  return path
+end
+
+-- Names of the layers that are running, so that messages can tell where an
+-- error came from. The closing variable puts the name back after errors too.
+local running, depth = {}, 0
+local leave = setmetatable({}, {
+  __close = function()
+    core.layer(running[depth])
+    depth = depth - 1
+  end,
+})
+
+local watcher
+
+local function watch(m, ...)
+  watcher(m, path_of(m), ...)
+  return ...
+end
+
+function Module.__call(self, ...)
+  depth = depth + 1
+  running[depth] = core.layer(path_of(self))
+  local guard <close> = leave
+  if watcher then return watch(self, self:forward(...)) end
+  return self:forward(...)
+end
+
+--- Runs f(...); after each module's forward meanwhile, calls
+--- hook(module, path, outputs...). Path is nil for the outermost.
+---@param hook function
+---@param f function
+function nn.watch(hook, f, ...)
+  local before = watcher
+  watcher = hook
+  local guard <close> = setmetatable({}, {
+    __close = function() watcher = before end,
+  })
+  return f(...)
+end
+
+-- --- classes ---------------------------------------------------------------
+
+local function construct(class, ...)
+  local self = setmetatable({_slots = {}, training = true}, class)
+  self:init(...)
+  return self
+end
+
+--- A new class of modules, under base (nn.Module unless given). Define init
+--- (self, ...), called by Class(...), and forward(self, x, ...).
+---@param name string shown when printed
+---@param base? table
+---@return table class
+function nn.class(name, base)
+  base = base or Module
+  local class = {name = name, base = base}
+  class.index_of = base.index_of
+  class.__index = base.index_of and base.index_of(class) or class
+  class.__newindex, class.__call = register, Module.__call
+  class.__tostring, class.__len = Module.__tostring, base.__len
+  class.__name = name
+  return setmetatable(class, {
+    __index = base,
+    __call = construct,
+    __tostring = function() return "class " .. name end,
+  })
+end
+
+function Module:init() end
+
+function Module:forward()
+  check.fail("%s has no forward: define function %s:forward(x)", self.name,
+    self.name)
+end
+
+--- True for an instance of class or of one made from it.
+function Module:isa(class)
+  local c = getmetatable(self)
+  while c do
+    if c == class then return true end
+    c = rawget(c, "base")
+  end
+  return false
+end
+
+--- True when v is a class made by nn.class.
+function nn.is_class(v)
+  return type(v) == "table" and rawget(v, "base") ~= nil
+    and v.is_module == true
+end
+
+-- --- walking ---------------------------------------------------------------
+
+-- Visits own tensors of the wanted kinds, then the children's, as PyTorch does.
+local function walk_tensors(m, kinds, prefix, visit)
+  local slots = slots_of(m)
+  for _, kind in ipairs(kinds) do
+    for _, slot in ipairs(slots) do
+      local t = m[slot.name]
+      if slot.kind == kind and core.is_tensor(t) then
+        visit(prefix .. slot.name, t, m, slot)
+      end
+    end
+  end
+  for _, slot in ipairs(slots) do
+    local child = m[slot.name]
+    if is_module(child) then
+      walk_tensors(child, kinds, prefix .. slot.name .. ".", visit)
+    end
+  end
+end
+
+local function collect(m, kinds)
+  local list, seen = {}, {}
+  walk_tensors(m, kinds, "", function(name, t, owner, slot)
+    if seen[t] then return end
+    seen[t] = true
+    list[#list + 1] = {name = name, tensor = t, owner = owner, slot = slot}
+  end)
+  return list
+end
+
+local function each(list)
+  local i = 0
+  return function()
+    i = i + 1
+    local e = list[i]
+    if e then return e.name, e.tensor, e.owner end
+  end
+end
+
+--- for name, tensor, owner in m:named_parameters() do: each once.
+function Module:named_parameters() return each(collect(self, {"parameter"})) end
+
+--- for name, tensor, owner in m:named_buffers() do
+function Module:named_buffers() return each(collect(self, {"buffer"})) end
+
+--- The list of the parameters' tensors.
+---@return tensor[]
+function Module:parameters()
+  local list = {}
+  for _, t in self:named_parameters() do list[#list + 1] = t end
+  return list
+end
+
+--- Number of elements in all parameters, and of those that are trained.
+---@return integer all, integer trained
+function Module:count()
+  local all, trained = 0, 0
+  for _, t in self:named_parameters() do
+    all = all + t:numel()
+    if t:requires_grad() then trained = trained + t:numel() end
+  end
+  return all, trained
+end
+
+--- for name, child in m:children() do: in the order of definition.
+function Module:children()
+  local list = {}
+  for _, slot in ipairs(slots_of(self)) do
+    local child = self[slot.name]
+    if is_module(child) then
+      list[#list + 1] = {name = slot.name, tensor = child}
+    end
+  end
+  return each(list)
+end
+
+local function walk_modules(m, name, list)
+  list[#list + 1] = {name = name, tensor = m}
+  for key, child in m:children() do
+    walk_modules(child, name == "" and key or name .. "." .. key, list)
+  end
+  return list
+end
+
+--- for path, module in m:modules() do: itself first, with path "".
+function Module:modules() return each(walk_modules(self, "", {})) end
+
+--- Calls f(module) for all modules inside, then for this one. Returns it.
+---@param f function
+function Module:apply(f)
+  for _, child in self:children() do child:apply(f) end
+  f(self)
+  return self
+end
+
+-- --- modes -----------------------------------------------------------------
+
+--- Training mode (batch statistics, dropout) on or off, everywhere inside.
+---@param on? boolean true unless given
+function Module:train(on)
+  on = on ~= false
+  for _, m in self:modules() do rawset(m, "training", on) end
+  return self
+end
+
+--- Evaluation mode: the opposite of train().
+function Module:eval() return self:train(false) end
+
+--- Whether the parameters inside are trained.
+---@param on boolean
+function Module:requires_grad(on)
+  for _, t in self:named_parameters() do t:requires_grad(on) end
+  return self
+end
+
+--- Forgets the gradients.
+function Module:zero_grad()
+  for _, t in self:named_parameters() do t:zero_grad() end
+  return self
+end
+
+--- Moves parameters and buffers to a device.
+---@param device string
+function Module:to(device)
+  local moved = {}
+  walk_tensors(self, {"parameter", "buffer"}, "", function(_, t, owner, slot)
+    local new = moved[t] or t:to(device)
+    if new ~= t and slot.kind == "parameter" then
+      new = nn.Parameter(new, {layout = slot.layout})
+        :requires_grad(t:requires_grad())
+    end
+    moved[t] = new:keep()
+    rawset(owner, slot.name, new)
+  end)
+  return self
+end
+
+-- --- state -----------------------------------------------------------------
+
+--- A tensor that belongs to the state but is not trained.
+---@param name string
+---@param t tensor
+function Module:register_buffer(name, t)
+  check_name(self, name)
+  rawset(self, name, t:keep())
+  if not self._slots[name] then add_slot(self, name, "buffer") end
+end
+
+-- Modules that keep part of their state outside tensors bring it up to date
+-- here, and take it back after loading.
+function Module:before_save() end
+function Module:after_load() end
+
+local by_name = {
+  __index = function(list, name)
+    if type(name) ~= "string" then return nil end
+    for _, e in ipairs(list) do if e.name == name then return e.tensor end end
+  end,
+}
+
+--- Parameters and buffers, by PyTorch's names and in its order: a list of
+--- {name =, tensor =, layout =}; state["0.weight"] is that tensor. The tensors
+--- are the module's own, not copies.
+---@return table
+function Module:state_dict()
+  for _, m in self:modules() do m:before_save() end
+  local list = {}
+  walk_tensors(self, {"parameter", "buffer"}, "", function(name, t, _, slot)
+    list[#list + 1] = {name = name, tensor = t, layout = slot.layout}
+  end)
+  return setmetatable(list, by_name)
+end
+
+local function size_text(t)
+  return #t:shape() == 0 and "a single number"
+    or "(" .. table.concat(t:shape(), ", ") .. ")"
+end
+
+-- {name = tensor} from a state_dict or from such a table.
+local function tensors_by_name(state)
+  local map = {}
+  for key, value in pairs(state) do
+    if type(key) == "string" then
+      map[key] = value
+    else
+      map[value.name] = value.tensor
+    end
+  end
+  return map
+end
+
+local function compare(mine, given)
+  local found = {missing = {}, unexpected = {}, shapes = {}}
+  local names, known = {}, {}
+  for _, e in ipairs(mine) do
+    local t = given[e.name]
+    names[#names + 1], known[e.name] = e.name, true
+    if not t then
+      table.insert(found.missing, e.name)
+    elseif size_text(t) ~= size_text(e.tensor) then
+      table.insert(found.shapes, ("%s is %s, the model's %s"):format(e.name,
+        size_text(t), size_text(e.tensor)))
+    end
+  end
+  for name in pairs(given) do
+    if not known[name] then table.insert(found.unexpected, name) end
+  end
+  table.sort(found.unexpected)
+  return found
+end
+
+local function say(parts, title, list)
+  if #list == 0 then return end
+  local shown = table.concat(list, ", ", 1, math.min(#list, 5))
+  parts[#parts + 1] = ("%d %s: %s%s"):format(#list, title, shown,
+    #list > 5 and ", ..." or "")
+end
+
+--- Copies values into the parameters and buffers. All or nothing: when names
+--- or shapes do not fit, nothing is changed and the error lists what.
+---@param state table from state_dict(), or {name = tensor}
+---@param options? {strict: boolean} false: missing and unknown names pass
+---@return {missing: string[], unexpected: string[]}
+function Module:load_state_dict(state, options)
+  local o = Module.load_options(options)
+  local mine, given = self:state_dict(), tensors_by_name(state)
+  local found, parts = compare(mine, given), {}
+  if o.strict then
+    say(parts, "missing", found.missing)
+    say(parts, "that the model does not have", found.unexpected)
+  end
+  say(parts, "of another shape", found.shapes)
+  if #parts > 0 then
+    check.fail("load_state_dict: %s", table.concat(parts, "; "))
+  end
+  core.no_grad(function()
+    for _, e in ipairs(mine) do
+      if given[e.name] then e.tensor:copy_(given[e.name]) end
+    end
+  end)
+  for _, m in self:modules() do m:after_load() end
+  return found
+end
+
+Module.load_options = check.spec("load_state_dict", {
+  {"strict", "boolean", true},
+})
+
+-- --- printing --------------------------------------------------------------
+
+--- The text between the parentheses when a layer is printed.
+function Module:extra() return "" end
+
+local function tree(m, lines, indent, label)
+  local children = {}
+  for name, child in m:children() do children[#children + 1] = {name, child} end
+  local head = indent .. label .. m.name .. "(" .. m:extra()
+  if #children == 0 then
+    lines[#lines + 1] = head .. ")"
+    return
+  end
+  lines[#lines + 1] = head
+  for _, c in ipairs(children) do
+    tree(c[2], lines, indent .. "  ", "(" .. c[1] .. "): ")
+  end
+  lines[#lines + 1] = indent .. ")"
+end
+
+local function thousands(n)
+  local s, k = tostring(n), nil
+  repeat s, k = s:gsub("^(%d+)(%d%d%d)", "%1,%2") until k == 0
+  return s
+end
+
+function Module.__tostring(self)
+  local lines, all, trained = {}, self:count()
+  tree(self, lines, "", "")
+  local note = trained == all and "" or thousands(trained) .. " trained"
+  if trained == 0 and all > 0 then note = "all frozen" end
+  lines[#lines + 1] = thousands(all) .. " parameters"
+    .. (note ~= "" and ", " .. note or "")
+  return table.concat(lines, "\n")
+end
+
+-- --- layers ----------------------------------------------------------------
+
+-- Layer -> file in layers/ that defines it. A new layer: a file that returns
+-- {Name = class, ...}, and its names here.
+local files = {
+  conv = "Conv2d ConvLayer",
+  linear = "Linear",
+  norm = "BatchNorm BatchNorm1d BatchNorm2d",
+  pool = "MaxPool AvgPool AdaptiveAvgPool GlobalAvgPool "
+    .. "AdaptiveConcatPool",
+  act = "ReLU GELU SiLU Swish Mish Sigmoid Tanh",
+  container = "Sequential ModuleList Identity Lambda",
+  shape = "Flatten Dropout",
+  attention = "SEModule SimpleSelfAttention",
+  resblock = "ResBlock",
+  head = "create_head",
+}
+
+local file_of = {}
+for file, names in pairs(files) do
+  for name in names:gmatch "%S+" do file_of[name] = file end
+end
+
+return setmetatable(nn, {
+  __index = function(_, name)
+    local file = file_of[name]
+    if not file then return nil end
+    for key, value in pairs(require("sota.layers." .. file)) do
+      rawset(nn, key, value)
+    end
+    return rawget(nn, name)
+  end,
+})
