@@ -17,12 +17,13 @@ function loaders.new(o)
                              augment = o.augment, files = o.files,
                              vocab = o.vocab or nil, multi = o.multi, pass = 0},
     DataLoader)
-  self.source = core.data.loader{
-    files = o.files, rows = o.rows, pipeline = o.pipeline, vocab = o.vocab,
+  self.source = check.call(core.data.loader, {
+    files = o.files, rows = o.rows, pipeline = o.pipeline,
+    vocab = o.vocab or nil,
     multi = o.multi, train = o.train, batch_size = o.bs, shuffle = o.shuffle,
     drop_last = o.drop_last, seed = o.seed, workers = o.workers,
     on_bad = o.on_bad, name = o.name,
-  }
+  })
   self.bs = self.source:batch_size()
   return self
 end
@@ -110,6 +111,7 @@ function DataLoader:__tostring()
 end
 
 function DataLoader:close() self.source:close() end
+DataLoader.__close = DataLoader.close
 
 -- --- both -------------------------------------------------------------------
 
