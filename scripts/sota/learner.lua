@@ -156,7 +156,9 @@ local function run(self, n_epoch, schedule, o)
   for _, cb in ipairs(spec.cbs) do
     if cb.configure then cb:configure(spec, self) end
   end
+  local before = self.recorder
   local count <close> = setmetatable({}, {__close = function()
+    if self.recorder == before then return end -- it never began
     self.epochs_done = base + #self.recorder.values
   end})
   core.fit(spec)
