@@ -46,6 +46,5 @@ local learn = Learner(dls, model, {
 })
 learn:fit_one_cycle(opt.epochs, opt.lr)
 
-local _, acc = table.unpack(learn:validate())
 learn:save(opt.out .. "/model.safetensors")
-print(("accuracy %.4f"):format(acc))
+print(("accuracy %.4f"):format(learn:validate().accuracy))

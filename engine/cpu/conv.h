@@ -55,20 +55,23 @@ enum {
 };
 
 typedef struct sl_conv {
-  int64_t c, o, row_weights; /* channels; floats of one output channel */
   sl_conv_geometry g;
+  int64_t c, o, row_weights; /* channels; floats of one output channel */
   int64_t units, chunk, n_chunks;
   int64_t in_rows, out_rows; /* pixels of one unit */
-  sl_conv_way way[3];        /* by sl_dnnl_kind; whole NULL: not planned */
   int n_workers;
-  char *memory; /* all of the below, and the weights */
+  int split;          /* the weight gradient is, see above */
+  sl_conv_way way[3]; /* by sl_dnnl_kind; whole NULL: not planned */
+  sl_dnnl_conv *slice[SL_MAX_THREADS]; /* split: gradient of a worker's
+                                          output channels; NULL: none left */
+  /* One block of memory: packed weights and what workers share, then a part
+   * for each worker. The offsets below are in a worker's part. */
+  char *memory;
   size_t bytes, first_worker, worker_bytes;
-  size_t scratch, x, dx, y, r, more, dw, dw_chunk; /* in a worker's part;
-                                 when split, y is its channels of dy */
-  float *dw_plain; /* as the tensor has it, before it is added */
-  int split;       /* see above */
-  sl_dnnl_conv *slice[SL_MAX_THREADS]; /* a worker's channels; NULL: none */
-  float *x_all, *dy_all;               /* put aside by chunks when split */
+  size_t scratch, x, dx, r, more, dw, dw_chunk;
+  size_t y;              /* split: the worker's channels of all of dy */
+  float *dw_plain;       /* the gradient as the tensor has it, to be added */
+  float *x_all, *dy_all; /* split: what chunks put aside */
   atomic_int failed;
   char error[256];
 } sl_conv;
@@ -96,6 +99,10 @@ SL_MUST_USE sl_status sl_conv_plan(sl_conv *v, const sl_conv_geometry *g,
 
 /* Frees; returns the first failure of a worker. */
 SL_MUST_USE sl_status sl_conv_done(sl_conv *v);
+
+/* The output channels of slice i, of as many as there are workers: the first
+ * one, and how many (0: none left for it). */
+int64_t sl_conv_slice(const sl_conv *v, int i, int64_t *first);
 
 /* Any worker's own bytes. */
 void *sl_conv_more(const sl_conv *v, int worker);

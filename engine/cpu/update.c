@@ -105,22 +105,44 @@ static void step(const pass *w, block b, float q) {
  */
 
 /* First pass of a rule with a trust ratio: decay and averages, and the sums
- * of squares that the ratio is made of. */
-static block_sums measure(const pass *w, block b) {
-  const sl_update_item *it = b.item;
-  float *p = it->p + b.at, *m = from(it->m, b.at), *s = from(it->s, b.at);
+ * of squares that the ratio is made of. rule and keeps are constants where
+ * this is inlined; s is NULL where the rule keeps no squares. */
+static inline __attribute__((always_inline)) block_sums
+measure_as(sl_rule rule, int keeps, const sl_update_coef *coef, int64_t n,
+           float *restrict p, const float *restrict g, float *restrict m,
+           float *restrict s) {
+  const sl_update_coef c = *coef;
+  double p2[LANES] = {0}, x2[LANES] = {0};
+  for (int64_t i = 0; i < n; i += LANES) {
+    const int lanes = n - i < LANES ? (int)(n - i) : LANES;
+    for (int l = 0; l < lanes; l++) {
+      float pi = p[i + l], gi = g[i + l], mi = m[i + l];
+      float si = keeps & SL_KEEPS_SQR ? s[i + l] : 0;
+      averages(&c, keeps, &pi, &gi, &mi, &si);
+      p[i + l] = pi;
+      m[i + l] = mi;
+      if (keeps & SL_KEEPS_SQR) s[i + l] = si;
+      const double x = (double)sl_trust_measure(rule, &c, gi, mi, si);
+      p2[l] += (double)pi * (double)pi;
+      x2[l] += x * x;
+    }
+  }
   block_sums sum = {0, 0};
-  for (int64_t i = 0; i < b.n; i++) {
-    float gi = it->g[b.at + i], mi = m[i], si = s ? s[i] : 0;
-    averages(&it->c, s ? SL_KEEPS_AVG | SL_KEEPS_SQR : SL_KEEPS_AVG, p + i, &gi,
-             &mi, &si);
-    m[i] = mi;
-    if (s) s[i] = si;
-    const double x = (double)sl_trust_measure(w->u->rule, &it->c, gi, mi, si);
-    sum.p2 += (double)p[i] * (double)p[i];
-    sum.x2 += x * x;
+  for (int l = 0; l < LANES; l++) {
+    sum.p2 += p2[l];
+    sum.x2 += x2[l];
   }
   return sum;
+}
+
+static block_sums measure(const pass *w, block b) {
+  const sl_update_item *it = b.item;
+  float *p = it->p + b.at, *m = it->m + b.at, *s = from(it->s, b.at);
+  const float *g = it->g + b.at;
+  if (w->u->rule == SL_RULE_lamb)
+    return measure_as(SL_RULE_lamb, SL_KEEPS_AVG | SL_KEEPS_SQR, &it->c, b.n, p,
+                      g, m, s);
+  return measure_as(SL_RULE_larc, SL_KEEPS_AVG, &it->c, b.n, p, g, m, NULL);
 }
 
 static double squares(const float *g, int64_t n) {

@@ -4,7 +4,7 @@ local sota = require "sota"
 
 -- Part -> names that become global. "" is sota itself.
 local names = {
-  [""] = "tensor zeros ones full arange no_grad scope",
+  [""] = "tensor zeros ones full arange no_grad scope Learner",
   nn = "Module Parameter Conv2d ConvLayer Linear BatchNorm MaxPool AvgPool "
     .. "AdaptiveAvgPool GlobalAvgPool AdaptiveConcatPool MaxBlurPool Flatten "
     .. "Dropout Sequential ModuleList Identity Lambda ReLU GELU SiLU Swish "
@@ -13,6 +13,15 @@ local names = {
     .. "LabelSmoothingCrossEntropyFlat FocalLossFlat BCEWithLogitsLossFlat "
     .. "MSELossFlat L1LossFlat",
   metrics = "accuracy error_rate top_k_accuracy accuracy_multi",
+  data = "DataBlock ImageBlock CategoryBlock MultiCategoryBlock "
+    .. "ImageDataLoaders get_image_files parent_label grandparent_label "
+    .. "RegexLabeller RandomSplitter GrandparentSplitter IndexSplitter "
+    .. "FuncSplitter Resize RandomResizedCrop RandomCrop CropPad FlipItem "
+    .. "aug_transforms RandomResizedCropGPU RandomErasing Normalize Flip "
+    .. "Dihedral Rotate Zoom Warp Brightness Contrast Saturation Hue "
+    .. "imagenet_stats cifar_stats URLs untar_data demo_data open_data",
+  optim = "Adam AdamW SGD RMSProp RAdam QHAdam Lamb Larc LARS ranger",
+  model_file = "load_learner",
 }
 
 rawset(_G, "sota", sota)

@@ -13,11 +13,15 @@ local parts = {
   metrics = "sota.metrics",
   show = "sota.show",
   options = "sota.options",
+  data = "sota.data",
+  optim = "sota.optim",
+  Learner = "sota.learner",
+  model_file = "sota.model_file",
 }
 
 local sota = {}
 for name, value in pairs(core) do
-  if not parts[name] then sota[name] = value end -- sota.metrics wraps core's
+  if not parts[name] then sota[name] = value end -- the library's part wraps it
 end
 
 return setmetatable(sota, {

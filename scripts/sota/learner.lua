@@ -218,12 +218,16 @@ end
 local validate_arguments = check.spec("validate", {{"dl", "table"},
                                                    {"cbs", "any"}})
 
---- The loss and the metrics over the validation set, or over a loader.
+--- The loss and the metrics over the validation set, or over a loader: by
+--- name, and as a list in the order of the table.
 ---@param options? {dl: DataLoader, cbs: any}
----@return number[] {loss, metric, ...}
+---@return table {valid_loss =, accuracy =, ..., valid_loss, accuracy, ...}
 function Learner:validate(...)
   local a = validate_arguments(...)
-  return pass(self, a.dl or self.dls.valid, a.cbs)
+  local row = pass(self, a.dl or self.dls.valid, a.cbs)
+  row[1] = row.valid_loss
+  for i, m in ipairs(self.metrics) do row[i + 1] = row[m[1]] end
+  return row
 end
 
 local preds_arguments = check.spec("get_preds", {

@@ -29,8 +29,8 @@ end
 --- Number of batches in an epoch.
 function DataLoader:__len() return #self.source end
 
---- Number of items.
-function DataLoader:items() return self.source:items() end
+--- Number of items of the set.
+function DataLoader:items() return #self.o.rows end
 
 --- Items of each class, in the order of vocab.
 function DataLoader:counts() return self.source:counts() end

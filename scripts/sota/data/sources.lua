@@ -73,7 +73,7 @@ local named = {
 --- downloaded), or a folder.
 ---@param name string
 ---@return string folder
-function sources.open(name)
+function sources.open_data(name)
   return named[name] and named[name]() or name
 end
 
