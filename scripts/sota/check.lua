@@ -9,6 +9,7 @@
 -- and args(...) reads what it was given: values by place, then options by
 -- name in one table; or all in one table, whose list part counts by place:
 --   Linear(3, 4, {bias = false})   Linear{3, 4, bias = false}
+-- A pair alone needs its name: AvgPool{kernel_size = {2, 3}}.
 -- Errors point at the line of the user, not of the library.
 local core = require "sota.core"
 
