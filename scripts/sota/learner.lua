@@ -291,13 +291,17 @@ function Learner:get_preds(...)
     #targs > 0 and core.cat(targs, {dim = 1}) or nil
 end
 
---- What is in this picture?
+--- What is in this picture? With several labels, lists of those that are more
+--- likely than the loss's thresh.
 ---@param path string an image file
----@return string label, integer class, tensor probabilities
+---@return string|string[] label, integer|integer[] class, tensor probabilities
 function Learner:predict(path)
   if type(path) ~= "string" then
     check.fail("predict: wants the name of an image file, not %s",
       check.describe(path))
+  end
+  if not self.dls.test_dl or not self.dls.vocab then
+    check.fail "predict: these loaders are not of images with classes"
   end
   local dl <close> = self.dls:test_dl(path)
   local quiet = self.quiet
@@ -306,8 +310,8 @@ function Learner:predict(path)
   end})
   self.quiet = true
   local probabilities = self:get_preds{dl = dl}:select{dim = 1, index = 1}
-  local k = probabilities:argmax(1):item()
-  return self.dls.vocab[k], k, probabilities
+  return model_file.answer(self.dls.vocab, probabilities,
+    model_file.thresh_of(self))
 end
 
 -- --- files -------------------------------------------------------------------
