@@ -80,6 +80,12 @@ void slua_push_option(lua_State *L, const sl_option *o);
  * borrowed. */
 struct sl_augment *slua_checkaugment(lua_State *L, int arg);
 
+/* The backend named at arg, or the default; raises when there is none. */
+const sl_backend *slua_check_device(lua_State *L, int arg);
+
+/* Every element becomes value, in place. */
+SL_MUST_USE sl_status slua_fill(sl_tensor *t, double value);
+
 /* Calls from outside: the module. */
 __attribute__((visibility("default"))) int luaopen_sota_core(lua_State *L);
 

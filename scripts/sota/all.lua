@@ -4,11 +4,12 @@ local sota = require "sota"
 
 -- Part -> names that become global. "" is sota itself.
 local names = {
-  [""] = "tensor zeros ones full arange no_grad scope Learner",
+  [""] = "tensor zeros ones full arange rand randn randperm no_grad scope "
+    .. "Learner",
   nn = "Module Parameter Conv2d ConvLayer Linear BatchNorm MaxPool AvgPool "
     .. "AdaptiveAvgPool GlobalAvgPool AdaptiveConcatPool MaxBlurPool Flatten "
-    .. "Dropout Sequential ModuleList Identity Lambda ReLU GELU SiLU Swish Mish "
-    .. "Sigmoid Tanh SEModule SimpleSelfAttention ResBlock create_head",
+    .. "Dropout Sequential ModuleList Identity Lambda ReLU GELU SiLU Swish "
+    .. "Mish Sigmoid Tanh SEModule SimpleSelfAttention ResBlock create_head",
   losses = "CrossEntropyLossFlat LabelSmoothingCrossEntropy "
     .. "LabelSmoothingCrossEntropyFlat FocalLossFlat BCEWithLogitsLossFlat "
     .. "MSELossFlat L1LossFlat",
@@ -21,6 +22,8 @@ local names = {
     .. "Dihedral Rotate Zoom Warp Brightness Contrast Saturation Hue "
     .. "imagenet_stats cifar_stats URLs untar_data demo_data open_data",
   optim = "Adam AdamW SGD RMSProp RAdam QHAdam Lamb Larc LARS ranger",
+  callbacks = "Callback Mixup MixUp CutMix GradientAccumulation GradientClip "
+    .. "TerminateOnNaN CSVLogger ShortEpoch",
   model_file = "load_learner",
 }
 

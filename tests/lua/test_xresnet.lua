@@ -150,7 +150,20 @@ check.test("options", function()
   check.equal(model[-2].p, 0.2)
   check.equal(model[5][1].convpath[1][1].kernel_size, 5)
   check.equal(model[1][3].name, "SiLU")
-  check.equal({model.arch, model.arch_options.widen}, {"xresnet18", 0.5})
+  check.equal({model.arch.name, model.arch.options.widen}, {"xresnet18", 0.5})
+end)
+
+check.test("self-attention ends the fourth stage from the end", function()
+  local function stages(model)
+    local found = {}
+    for _, e in ipairs(model:state_dict()) do
+      if e.name:find "gamma$" then found[#found + 1] = e.name end
+    end
+    return found
+  end
+  check.equal(stages(models.xresnet18{sa = true}), {"4.1.convpath.2.gamma"})
+  check.equal(stages(models.xresnet18_deep{sa = true}),
+    {"6.1.convpath.2.gamma"})
 end)
 
 check.test("depthwise blocks", function()

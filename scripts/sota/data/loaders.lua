@@ -15,13 +15,15 @@ DataLoader.__name = "DataLoader"
 function loaders.new(o)
   local self = setmetatable({o = o, train = o.train, bs = o.bs, seed = o.seed,
                              augment = o.augment, files = o.files,
-                             vocab = o.vocab, pass = 0}, DataLoader)
-  self.source = core.data.loader{
-    files = o.files, rows = o.rows, pipeline = o.pipeline, vocab = o.vocab,
+                             vocab = o.vocab or nil, multi = o.multi, pass = 0},
+    DataLoader)
+  self.source = check.call(core.data.loader, {
+    files = o.files, rows = o.rows, pipeline = o.pipeline,
+    vocab = o.vocab or nil,
     multi = o.multi, train = o.train, batch_size = o.bs, shuffle = o.shuffle,
     drop_last = o.drop_last, seed = o.seed, workers = o.workers,
     on_bad = o.on_bad, name = o.name,
-  }
+  })
   self.bs = self.source:batch_size()
   return self
 end
@@ -109,6 +111,7 @@ function DataLoader:__tostring()
 end
 
 function DataLoader:close() self.source:close() end
+DataLoader.__close = DataLoader.close
 
 -- --- both -------------------------------------------------------------------
 
