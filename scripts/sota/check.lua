@@ -35,6 +35,16 @@ function check.fail(fmt, ...)
   error(message, user_level())
 end
 
+--- f(...), a function of the engine: its errors point at the user's line.
+---@param f function
+function check.call(f, ...)
+  local results = table.pack(pcall(f, ...))
+  if results[1] then return table.unpack(results, 2, results.n) end
+  local why = results[2]
+  if type(why) ~= "string" then error(why, 0) end
+  check.fail("%s", (why:gsub("^[^\n]-%.lua:%d+: ", "")))
+end
+
 --- "; did you mean 'x'?" or "", for messages.
 ---@param key string
 ---@param names string[]
