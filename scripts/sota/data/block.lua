@@ -140,9 +140,10 @@ local function open(self, source, o)
       or check.call(core.data.vocab, files, train)
   local common = {files = files, vocab = vocab, multi = y.multi or false,
     seed = o.seed or core.get "seed", workers = o.workers,
-    on_bad = o.on_bad_image, pipeline = check.call(transforms.pipeline, self.item_tfms),
-    augment = check.call(transforms.augment, self.batch_tfms), item_tfms = self.item_tfms,
-    batch_tfms = self.batch_tfms}
+    on_bad = o.on_bad_image, item_tfms = self.item_tfms,
+    batch_tfms = self.batch_tfms,
+    pipeline = check.call(transforms.pipeline, self.item_tfms),
+    augment = check.call(transforms.augment, self.batch_tfms)}
   return common, train, valid
 end
 
@@ -168,8 +169,17 @@ function DataBlock:dataloaders(source, options)
   loaders.measure(first)
   common.augment = first.augment
   local second = one(common, {rows = valid, train = false,
-    bs = math.min(o.val_bs or o.bs, #valid), shuffle = false, drop_last = false, name = "valid"})
+    bs = math.min(o.val_bs or o.bs, #valid), shuffle = false,
+    drop_last = false, name = "valid"})
   return loaders.pair(first, second, {path = source, block = self})
+end
+
+--- Opens the data set and prints what each step made of it: the items, the
+--- split, the classes, one item and one batch through every transform.
+---@param source any what get_items wants; a folder
+---@param options? table as for dataloaders; bs = 4
+function DataBlock:summary(source, options)
+  return require("sota.data.summary").print(self, source, options or {})
 end
 
 local function list_text(list)

@@ -1,7 +1,5 @@
 -- data/views.lua -- fixed views of each image, for test-time augmentation: the
 -- mirror image, the corners and the middle.
-local core = require "sota.core"
-
 local views = {}
 
 local SHARE = 7 / 8 -- of each side that a crop keeps: 224 of 256
@@ -13,42 +11,33 @@ local function places(h, w, ch, cw)
           {bottom // 2, right // 2}}
 end
 
-local function crop(x, place, ch, cw)
-  local top, left = place[1], place[2]
+-- Crop number i of x (N, H, W, C).
+local function crop(x, i)
+  local h, w = x:shape(2), x:shape(3)
+  local ch, cw = math.floor(h * SHARE + 0.5), math.floor(w * SHARE + 0.5)
+  local top, left = table.unpack(places(h, w, ch, cw)[i])
   return x:slice{dim = 2, first = top + 1, last = top + ch}
     :slice{dim = 3, first = left + 1, last = left + cw}:contiguous()
 end
 
-local function crops(x)
-  local list, h, w = {}, x:shape(2), x:shape(3)
-  local ch, cw = math.floor(h * SHARE + 0.5), math.floor(w * SHARE + 0.5)
-  for i, place in ipairs(places(h, w, ch, cw)) do
-    list[i] = crop(x, place, ch, cw)
-  end
-  return list
-end
-
--- Name -> {how many views, are there crops, is there the mirror image of each}.
+-- Name -> how many views: the crops (or the image), then the mirror image of
+-- each.
 local kinds = {
-  flip = {2, false, true},
-  fivecrop = {5, true, false},
-  tencrop = {10, true, true},
+  flip = {count = 2, crops = false, parts = 1},
+  fivecrop = {count = 5, crops = true, parts = 5},
+  tencrop = {count = 10, crops = true, parts = 5},
 }
 
 views.names = {"flip", "fivecrop", "tencrop"}
 
 --- How many views of that name there are.
-function views.count(name) return kinds[name][1] end
+function views.count(name) return kinds[name].count end
 
--- What the model sees in each view of stored pixels x.
-local function each_view(dl, name, x, rows)
-  local list = {}
-  for _, part in ipairs(kinds[name][2] and crops(x) or {x}) do
-    local seen = dl:transform(part, rows, 1)
-    list[#list + 1] = seen
-    if kinds[name][3] then list[#list + 1] = seen:flip{dims = {3}} end
-  end
-  return list
+-- What the model sees in view v of stored pixels x.
+local function view(dl, kind, v, x, rows)
+  local part = (v - 1) % kind.parts + 1
+  local seen = dl:transform(kind.crops and crop(x, part) or x, rows, 1)
+  return v > kind.parts and seen:flip{dims = {3}} or seen
 end
 
 --- A loader, for get_preds, whose batches are those of dl (in validation form)
@@ -58,23 +47,25 @@ end
 ---@param name "flip"|"fivecrop"|"tencrop"
 ---@return table loader, integer[] sizes
 function views.loader(dl, name)
-  local sizes = {}
+  local kind, sizes = kinds[name], {}
   local function batches()
     local next_batch, state, control, closing = dl.source:batches(1)
-    local waiting = {}
+    local i, x, y, rows
+    local v = kind.count
     return function()
-      if #waiting == 0 then
-        local i, x, y, rows = next_batch(state, control)
+      if v == kind.count then
+        if x then x:close() end
+        i, x, y, rows = next_batch(state, control)
         if not i then return nil end
-        sizes[#sizes + 1] = x:shape(1)
-        waiting = core.no_grad(each_view, dl, name, x, rows)
-        return table.remove(waiting, 1), y or nil
+        v, sizes[#sizes + 1] = 0, x:shape(1)
+        x:keep() -- past this step
       end
-      return table.remove(waiting, 1)
+      v = v + 1
+      return view(dl, kind, v, x, rows), v == 1 and y or nil
     end, closing
   end
   local loader = {spec = function()
-    return {n = #dl * views.count(name), batches = batches}
+    return {n = #dl * kind.count, batches = batches}
   end}
   return loader, sizes
 end
