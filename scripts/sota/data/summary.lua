@@ -12,7 +12,9 @@ end
 
 local function numbers(list)
   local parts = {}
-  for c, v in ipairs(list) do parts[c] = ("%.3f"):format(v) end
+  for c, v in ipairs(list) do
+    parts[c] = ("%.3f"):format(v):gsub("^%-(0%.0+)$", "%1") -- no minus zero
+  end
   return table.concat(parts, " ")
 end
 
