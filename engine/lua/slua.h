@@ -66,6 +66,10 @@ typedef int slua_opener(lua_State *L); /* adds to the table on top */
 /* pcall with a traceback added to string errors. Like lua_pcall. */
 int slua_pcall(lua_State *L, int n_args, int n_results);
 
+/* Pushes the text of the error value on top, which stays, and returns it. Never
+ * raises, whatever the value and its __tostring are. */
+const char *slua_error_text(lua_State *L);
+
 /* An sl_spec's shape from arguments: numbers from arg on, or one table. */
 void slua_check_shape(lua_State *L, int arg, sl_ints *shape);
 
@@ -75,6 +79,12 @@ void slua_push_option(lua_State *L, const sl_option *o);
 /* The batch transforms that sota.core.augment.new made (slua_augment.c);
  * borrowed. */
 struct sl_augment *slua_checkaugment(lua_State *L, int arg);
+
+/* The backend named at arg, or the default; raises when there is none. */
+const sl_backend *slua_check_device(lua_State *L, int arg);
+
+/* Every element becomes value, in place. */
+SL_MUST_USE sl_status slua_fill(sl_tensor *t, double value);
 
 /* Calls from outside: the module. */
 __attribute__((visibility("default"))) int luaopen_sota_core(lua_State *L);

@@ -4,11 +4,12 @@ local sota = require "sota"
 
 -- Part -> names that become global. "" is sota itself.
 local names = {
-  [""] = "tensor zeros ones full arange no_grad scope Learner",
+  [""] = "tensor zeros ones full arange rand randn randperm no_grad scope "
+    .. "Learner",
   nn = "Module Parameter Conv2d ConvLayer Linear BatchNorm MaxPool AvgPool "
     .. "AdaptiveAvgPool GlobalAvgPool AdaptiveConcatPool MaxBlurPool Flatten "
-    .. "Dropout Sequential ModuleList Identity Lambda ReLU GELU SiLU Swish Mish "
-    .. "Sigmoid Tanh SEModule SimpleSelfAttention ResBlock create_head",
+    .. "Dropout Sequential ModuleList Identity Lambda ReLU GELU SiLU Swish "
+    .. "Mish Sigmoid Tanh SEModule SimpleSelfAttention ResBlock create_head",
   losses = "CrossEntropyLossFlat LabelSmoothingCrossEntropy "
     .. "LabelSmoothingCrossEntropyFlat FocalLossFlat BCEWithLogitsLossFlat "
     .. "MSELossFlat L1LossFlat",

@@ -9,6 +9,7 @@
 -- and args(...) reads what it was given: values by place, then options by
 -- name in one table; or all in one table, whose list part counts by place:
 --   Linear(3, 4, {bias = false})   Linear{3, 4, bias = false}
+-- A pair alone needs its name: AvgPool{kernel_size = {2, 3}}.
 -- Errors point at the line of the user, not of the library.
 local core = require "sota.core"
 
@@ -35,14 +36,13 @@ function check.fail(fmt, ...)
   error(message, user_level())
 end
 
---- f(...), a function of the engine: its errors point at the user's line.
+--- f(...) of the core; its errors point at the user's line too.
 ---@param f function
 function check.call(f, ...)
   local results = table.pack(pcall(f, ...))
   if results[1] then return table.unpack(results, 2, results.n) end
-  local why = results[2]
-  if type(why) ~= "string" then error(why, 0) end
-  check.fail("%s", (why:gsub("^[^\n]-%.lua:%d+: ", "")))
+  if type(results[2]) == "string" then check.fail("%s", results[2]) end
+  error(results[2], 0)
 end
 
 --- "; did you mean 'x'?" or "", for messages.

@@ -24,6 +24,7 @@ local sota = {}
 for name, value in pairs(core) do
   if not parts[name] then sota[name] = value end -- the library's part wraps it
 end
+for name, value in pairs(require "sota.tensors") do sota[name] = value end
 
 return setmetatable(sota, {
   __index = function(_, name)

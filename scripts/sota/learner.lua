@@ -244,8 +244,8 @@ end
 local function loader_of(self, dl, what)
   dl = dl or self.dls.valid
   if type(dl) ~= "table" or not dl.spec then
-    check.fail("%s: dl must be a loader, such as dls.valid or dls:test_dl(paths)"
-      .. ", not %s", what, check.describe(dl))
+    check.fail("%s: dl must be a loader, such as dls:test_dl(paths), not %s",
+      what, check.describe(dl))
   end
   return dl
 end
@@ -305,14 +305,19 @@ end
 ---@param path string an image file
 ---@return string label, integer class, tensor probabilities
 function Learner:predict(path)
-  local was = self.quiet
+  if type(path) ~= "string" then
+    check.fail("predict: wants the name of an image file, not %s",
+      check.describe(path))
+  end
+  local dl <close> = self.dls:test_dl(path)
+  local quiet = self.quiet
+  local restore <close> = setmetatable({}, {__close = function()
+    self.quiet = quiet
+  end})
   self.quiet = true
-  local ok, preds = pcall(self.get_preds, self, {dl = self.dls:test_dl(path)})
-  self.quiet = was
-  if not ok then error(preds, 0) end
-  local probabilities = preds:select{dim = 1, index = 1}
+  local probabilities = self:get_preds{dl = dl}:select{dim = 1, index = 1}
   if self.dls.train.multi then return several(self, probabilities) end
-  local k = preds:argmax(-1)[1]
+  local k = probabilities:argmax(1):item()
   return self.dls.vocab[k], k, probabilities
 end
 

@@ -7,7 +7,9 @@ local demo = require "demo"
 local csv = require "sota.data.csv"
 require "sota.all"
 
-local folder = demo.folder()
+local temporary <close> = demo.folder()
+local folder = demo.write(temporary)
+
 local by_folder = GrandparentSplitter{valid_name = "val"}
 
 local function open(parts, options)
@@ -16,6 +18,29 @@ local function open(parts, options)
   parts.item_tfms = parts.item_tfms or Resize(32)
   parts.splitter = parts.splitter or by_folder
   return DataBlock(parts):dataloaders(folder, o)
+end
+
+-- Writes a file into the folder.
+local function write(name, text)
+  local path = folder .. "/" .. name
+  local file <close> = assert(io.open(path, "wb"))
+  file:write(text)
+  return path
+end
+
+-- What f prints.
+local function printed(f, ...)
+  local lines, old = {}, print
+  local restore <close> = setmetatable({}, {__close = function()
+    print = old
+  end})
+  print = function(...)
+    local parts = table.pack(...)
+    for i = 1, parts.n do parts[i] = tostring(parts[i]) end
+    lines[#lines + 1] = table.concat(parts, "\t")
+  end
+  f(...)
+  return table.concat(lines, "\n")
 end
 
 -- --- CSV -----------------------------------------------------------------------
@@ -36,13 +61,13 @@ check.test("csv: quotes, line breaks, CRLF, byte order mark", function()
 end)
 
 check.test("csv: columns by name; wrong files", function()
-  local path = demo.write("t.csv", "name,label\none,1\n")
+  local path = write("t.csv", "name,label\none,1\n")
   local rows, header = read_csv(path)
   check.equal(header, {"name", "label"})
   check.equal(rows[1].label, "1")
   check.equal(rows[1].nothing, nil)
   check.equal(#read_csv(path, {header = false}), 2)
-  demo.write("t.csv", "a,b\n1,2,3\n")
+  write("t.csv", "a,b\n1,2,3\n")
   check.fails("row 2 has 3 fields, the header 2", read_csv, path)
   check.fails("No such file", read_csv, folder .. "/none.csv")
 end)
@@ -62,7 +87,7 @@ local function table_text(label_of)
 end
 
 check.test("from_csv", function()
-  demo.write("labels.csv", table_text(parent_label))
+  write("labels.csv", table_text(parent_label))
   local dls = ImageDataLoaders.from_csv(folder, {valid_col = "is_valid",
     item_tfms = Resize(32), bs = 8, workers = 0})
   check.equal({dls.train:items(), dls.valid:items(), dls.c}, {40, 20, 10})
@@ -101,7 +126,7 @@ local function form_and_place(path)
 end
 
 local function train_multi(dls)
-  local learn = Learner(dls, xresnet18{n_out = dls.c},
+  local learn = Learner(dls, demo.model(dls.c),
     {metrics = accuracy_multi, quiet = true})
   assert(tostring(learn.loss_func):find "BCEWithLogits")
   learn:fit(1, 1e-3)
@@ -122,7 +147,7 @@ check.test("MultiCategoryBlock by a function", function()
 end)
 
 check.test("MultiCategoryBlock from a table with a delimiter", function()
-  demo.write("multi.csv", table_text(function(path)
+  write("multi.csv", table_text(function(path)
     return table.concat(form_and_place(path), " ")
   end))
   local dls = ImageDataLoaders.from_csv(folder, {csv_fname = "multi.csv",
@@ -210,7 +235,7 @@ end)
 check.test("predict and tta use the training set's statistics", function()
   local dls = open({item_tfms = Resize{32, method = "squish"},
     batch_tfms = Normalize()}, {shuffle = false})
-  local learn = Learner(dls, xresnet18{n_out = dls.c}, {quiet = true})
+  local learn = Learner(dls, demo.model(dls.c), {quiet = true})
   local preds = learn:get_preds()
   local path = dls.valid.files:path(dls.valid.o.rows[1])
   local _, _, p = learn:predict(path)
@@ -224,7 +249,7 @@ check.test("summary shows every step", function()
   local block = DataBlock{splitter = by_folder,
     item_tfms = {FlipItem(), Resize(40)},
     batch_tfms = {aug_transforms{size = 32}, Normalize()}}
-  local text = demo.printed(block.summary, block, folder)
+  local text = printed(block.summary, block, folder)
   for _, want in ipairs{"60; the first: ", "40 for training, 20 for validation",
       "10: checkers, cross", "One item: ", "pixels (height x width)",
       "no fixed size yet", "40 x 40", "u8 4x40x40x3", "f32 4x32x32x3",
@@ -235,8 +260,8 @@ end)
 
 check.test("show_training_loop names who acts where", function()
   local dls = open{}
-  local learn = Learner(dls, xresnet18{n_out = dls.c}, {cbs = Mixup()})
-  local text = demo.printed(learn.show_training_loop, learn,
+  local learn = Learner(dls, demo.model(dls.c), {cbs = Mixup()})
+  local text = printed(learn.show_training_loop, learn,
     GradientClip())
   assert(text:find("before_batch           [Mixup]", 1, true), text)
   assert(text:find("before_step            [GradientClip]", 1, true), text)
@@ -278,10 +303,10 @@ end)
 
 check.test("a model with too few outputs", function()
   local dls = open{}
-  local learn = Learner(dls, xresnet18{n_out = 5}, {quiet = true})
+  local learn = Learner(dls, demo.model(5), {quiet = true})
   check.fails("the model has 5 outputs, but the data has 10 classes: make it "
     .. "with n_out = dls.c", learn.fit, learn, 1)
-  local more = Learner(dls, xresnet18{n_out = 12}, {quiet = true})
+  local more = Learner(dls, demo.model(12), {quiet = true})
   more:fit(1, 1e-3) -- the book's own model has 1000 for 10 classes
 end)
 

@@ -138,6 +138,16 @@ for name, class in pairs(acts) do
   end)
 end
 
+check.test("batch norm by itself", function()
+  local norm = nn.BatchNorm1d(3, {beta = 0.5, momentum = 0.5})
+  local x = sota.tensor{{1, 2, 3}, {3, 6, -3}}
+  check.close(norm(x), {-0.5, -0.5, 1.5, 1.5, 1.5, -0.5}, 1e-4)
+  check.close(norm.running_mean, {1, 2, 0}, 1e-6) -- half of the way there
+  check.close(norm.running_var, {1.5, 4.5, 9.5}, 1e-6) -- unbiased: 2, 8, 18
+  norm:eval()(x)
+  check.equal(norm:state_dict().num_batches_tracked:item(), 1)
+end)
+
 check.test("dropout", function()
   local drop, x = nn.Dropout(0.25), sota.ones(100, 100)
   local y = drop(x)

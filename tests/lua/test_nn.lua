@@ -195,6 +195,34 @@ check.test("watching forwards", function()
   check.equal(#seen, 3)
 end)
 
+-- Bright images are of class 2, dark ones of class 1.
+local function bright_or_dark()
+  local x, y = sota.uniform{8, 8, 8, 3}, {}
+  for i = 1, 8 do
+    y[i] = i % 2 + 1
+    if y[i] == 2 then x[i] = x[i] + 1 end
+  end
+  return x, sota.tensor(y, {dtype = "i32"})
+end
+
+check.test("a small model learns", function()
+  local net, loss = Net(2), sota.losses.CrossEntropyLossFlat()
+  local x, y = bright_or_dark()
+  local function step()
+    local value = loss(net(x), y)
+    value:backward()
+    sota.no_grad(function()
+      for _, p in net:named_parameters() do p:copy_(p - p:grad() * 0.3) end
+    end)
+    net:zero_grad()
+    return value:item()
+  end
+  local first = sota.scope(step)
+  for _ = 1, 40 do sota.scope(step) end
+  local last = sota.scope(step)
+  assert(last < 0.3 * first, ("loss from %g to %g"):format(first, last))
+end)
+
 check.test("printing", function()
   local net = Net(1000)
   net.stem:requires_grad(false)

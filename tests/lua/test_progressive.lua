@@ -3,6 +3,9 @@ local check = require "check"
 local demo = require "demo"
 require "sota.all"
 
+local temporary <close> = demo.folder()
+local folder = demo.write(temporary)
+
 -- --- sizes over epochs ---------------------------------------------------------
 
 -- {options, to, n_epoch, sizes}
@@ -37,13 +40,13 @@ local function loaders(size, item_size, bs)
     splitter = GrandparentSplitter{valid_name = "val"},
     item_tfms = Resize(item_size or size),
     batch_tfms = {aug_transforms{size = size, min_scale = 0.75}, Normalize()},
-  }:dataloaders(demo.folder(), {bs = bs or 16, workers = 0, seed = 3})
+  }:dataloaders(folder, {bs = bs or 16, workers = 0, seed = 3})
 end
 
 local function learner(dls, options)
   local o = {quiet = true, metrics = accuracy}
   for k, v in pairs(options or {}) do o[k] = v end
-  return Learner(dls, xresnet18{n_out = dls.c}, o)
+  return Learner(dls, demo.model(dls.c), o)
 end
 
 -- Notes the shapes of the batches of training and of validation.
@@ -135,7 +138,7 @@ check.test("other classes are refused", function()
   local other = DataBlock{
     get_y = function(path) return path:find "d" and "a" or "b" end,
     item_tfms = Resize(32),
-  }:dataloaders(demo.folder(), {bs = 8, workers = 0})
+  }:dataloaders(folder, {bs = 8, workers = 0})
   local function set(dls) learn.dls = dls end
   check.fails("made for the classes checkers, cross", set, other)
   check.fails("learn.dls must be DataLoaders, not 3", set, 3)

@@ -5,6 +5,9 @@ local check = require "check"
 local demo = require "demo"
 require "sota.all"
 
+local temporary <close> = demo.folder()
+local folder = demo.write(temporary)
+
 -- --- the combination: a loader whose epoch p has the logits of pass p --------
 
 local golden = check.golden "tta"
@@ -66,15 +69,11 @@ local function loaders(item_tfms, batch_tfms, bs)
   return DataBlock{
     splitter = GrandparentSplitter{valid_name = "val"},
     item_tfms = item_tfms, batch_tfms = batch_tfms,
-  }:dataloaders(demo.folder(), {bs = bs or 8, workers = 0, seed = 3})
-end
-
-local function net(dls)
-  return xresnet18{n_out = dls.c or 10}
+  }:dataloaders(folder, {bs = bs or 8, workers = 0, seed = 3})
 end
 
 local function learner(dls)
-  return Learner(dls, net(dls), {quiet = true, metrics = accuracy})
+  return Learner(dls, demo.model(dls.c), {quiet = true, metrics = accuracy})
 end
 
 check.test("equal passes add up to the plain one", function()
@@ -116,7 +115,7 @@ end)
 check.test("a test loader without labels", function()
   local dls = loaders(Resize{32, method = "squish"}) -- draws nothing
   local learn = learner(dls)
-  local paths = get_image_files(demo.folder() .. "/val")
+  local paths = get_image_files(folder .. "/val")
   local preds, targs = learn:tta{dl = dls:test_dl(paths), n = 2}
   check.equal(preds:shape(), {20, 10})
   check.equal(targs, nil)

@@ -153,6 +153,19 @@ check.test("options", function()
   check.equal({model.arch.name, model.arch.options.widen}, {"xresnet18", 0.5})
 end)
 
+check.test("self-attention ends the fourth stage from the end", function()
+  local function stages(model)
+    local found = {}
+    for _, e in ipairs(model:state_dict()) do
+      if e.name:find "gamma$" then found[#found + 1] = e.name end
+    end
+    return found
+  end
+  check.equal(stages(models.xresnet18{sa = true}), {"4.1.convpath.2.gamma"})
+  check.equal(stages(models.xresnet18_deep{sa = true}),
+    {"6.1.convpath.2.gamma"})
+end)
+
 check.test("depthwise blocks", function()
   local model = models.xresnet18{n_out = 3, dw = true}
   check.equal(model[5][1].convpath[1][1].groups, 64)

@@ -142,8 +142,8 @@ local function open(self, source, o)
     seed = o.seed or core.get "seed", workers = o.workers,
     on_bad = o.on_bad_image, item_tfms = self.item_tfms,
     batch_tfms = self.batch_tfms,
-    pipeline = check.call(transforms.pipeline, self.item_tfms),
-    augment = check.call(transforms.augment, self.batch_tfms)}
+    pipeline = transforms.pipeline(self.item_tfms),
+    augment = transforms.augment(self.batch_tfms)}
   return common, train, valid
 end
 

@@ -16,9 +16,8 @@ local image_arguments = check.spec("get_image_files", {
 ---@return files  #files, files:path(i)
 function items.get_image_files(...)
   local a = image_arguments(...)
-  local files = check.call(core.data.scan, a.path,
-    {recurse = a.recurse, folders = a.folders})
-  return files
+  return (check.call(core.data.scan, a.path,
+    {recurse = a.recurse, folders = a.folders}))
 end
 
 --- The name of the folder that a file lies in: its label, in most data sets.
@@ -68,14 +67,17 @@ local folder_arguments = check.spec("GrandparentSplitter", {
 function items.GrandparentSplitter(...)
   local a = folder_arguments(...)
   return function(files)
-    return check.call(core.data.split_grandparent, files, a.train_name, a.valid_name)
+    return check.call(core.data.split_grandparent, files, a.train_name,
+      a.valid_name)
   end
 end
 
 --- The rows listed (from 1) are for validation.
 ---@param rows integer[]
 function items.IndexSplitter(rows)
-  return function(files) return check.call(core.data.split_rows, #files, rows) end
+  return function(files)
+    return check.call(core.data.split_rows, #files, rows)
+  end
 end
 
 --- f(item) is true for those of validation.

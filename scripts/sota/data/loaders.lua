@@ -20,7 +20,8 @@ function loaders.new(o)
     DataLoader)
   self.source = check.call(core.data.loader, {
     files = o.files, rows = o.rows, pipeline = o.pipeline,
-    vocab = o.vocab or nil, multi = o.multi, train = o.train, batch_size = o.bs, shuffle = o.shuffle,
+    vocab = o.vocab or nil,
+    multi = o.multi, train = o.train, batch_size = o.bs, shuffle = o.shuffle,
     drop_last = o.drop_last, seed = o.seed, workers = o.workers,
     on_bad = o.on_bad, name = o.name,
   })

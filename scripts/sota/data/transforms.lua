@@ -146,11 +146,11 @@ end
 -- Flattens lists of transforms; anything else in them is an error.
 local function flatten(list, kind, where, into)
   if list == nil or list == false then return into end
-  if transforms.is(list) then list = {list} end
   if type(list) ~= "table" then
     check.fail("%s: wants a transform or a list of them, not %s", where,
       check.describe(list))
   end
+  if getmetatable(list) then list = {list} end
   for i, t in ipairs(list) do
     if transforms.is(t, kind) then
       into[#into + 1] = t
@@ -181,7 +181,7 @@ end
 function transforms.pipeline(list)
   local out = {}
   for i, t in ipairs(list) do out[i] = described(t) end
-  return core.data.pipeline(out)
+  return check.call(core.data.pipeline, out)
 end
 
 --- The engine's batch transforms for a list from transforms.list. mean and std
@@ -197,7 +197,7 @@ function transforms.augment(list, mean, std)
       out[i].mean, out[i].std = mean, std
     end
   end
-  return core.augment.new(out)
+  return check.call(core.augment.new, out)
 end
 
 --- Plain tables of a list, and back: for model files.

@@ -69,7 +69,7 @@ end
 ---@field ks? integer kernel size of the blocks (3)
 ---@field pool? string|table "avg", "max" or a class, of the shortcuts
 ---@field pool_first? boolean pool before the shortcut's convolution (true)
----@field stem_pool? table a class instead of MaxPool(3, {stride = 2, padding = 1})
+---@field stem_pool? table a class, for the stem (MaxPool 3x3, stride 2)
 ---@field stride? integer of the first convolution (2)
 ---@field widen? number factor on the widths of the stages (1)
 function XResNet:init(...)
