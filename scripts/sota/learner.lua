@@ -3,6 +3,7 @@
 local core = require "sota.core"
 local callbacks = require "sota.callbacks.base"
 local check = require "sota.check"
+local data_in = require "sota.data_in"
 local losses = require "sota.losses"
 local metrics = require "sota.metrics"
 local optim = require "sota.optim"
@@ -11,8 +12,21 @@ local model_file = require "sota.model_file"
 local Learner = {}
 Learner.__name = "Learner"
 
--- What the loop sets during fit; read before, they are nil.
-function Learner.__index(_, key) return Learner[key] end
+-- learn.dls is checked when it is set, so it lies under another name. What the
+-- loop sets during fit is nil before.
+function Learner.__index(self, key)
+  if key == "dls" then return rawget(self, "loaders") end
+  return Learner[key]
+end
+
+function Learner.__newindex(self, key, value)
+  if key == "dls" then
+    data_in.check_loaders(value, "learn.dls")
+    data_in.check_classes(self.dls, value)
+    key, self.outputs_checked = "loaders", nil
+  end
+  rawset(self, key, value)
+end
 
 local arguments = check.spec("Learner", {
   {"loss_func", "any"}, {"opt_func", "any"}, {"lr", "number", 1e-3, min = 0},
@@ -41,23 +55,6 @@ local function metric_list(v)
   return list
 end
 
--- Loaders are the library's (data/loaders.lua), or any object with
--- spec(epoch_of), items() and # (batches), and a table of two: {train =, valid
--- =}. vocab and c, where there are classes.
-local function check_loaders(dls)
-  if type(dls) ~= "table" or type(dls.train) ~= "table" then
-    check.fail("Learner: the first argument must be DataLoaders, not %s",
-      check.describe(dls))
-  end
-  for _, name in ipairs{"train", "valid"} do
-    local dl = dls[name]
-    if dl and not (type(dl) == "table" and dl.spec and dl.items) then
-      check.fail("Learner: dls.%s must be a loader, not %s", name,
-        check.describe(dl))
-    end
-  end
-end
-
 --- Learner(dls, model, options)
 ---@class LearnerOptions
 ---@field loss_func? any CrossEntropyLossFlat(), or BCE for several labels
@@ -73,12 +70,12 @@ end
 ---@field quiet? boolean no table, no progress line
 local function new(_, dls, model, options)
   local a = arguments(options or {})
-  check_loaders(dls)
+  data_in.check_loaders(dls, "Learner: the first argument")
   if type(model) ~= "table" or not model.is_module then
     check.fail("Learner: the second argument must be a model such as "
       .. "xresnet18{n_out = dls.c}, not %s", check.describe(model))
   end
-  a.dls, a.model = dls, model
+  a.loaders, a.model = dls, model
   a.metrics, a.cbs = metric_list(a.metrics), callbacks.flatten(a.cbs, {})
   a.opt_func = a.opt_func or optim.Adam
   a.loss_func = losses.resolve(a.loss_func or (dls.train.multi
@@ -105,6 +102,10 @@ local function forward(self, x) return self.model(x) end
 -- batch_loss(learn, pred, y): a callback may set it in before_batch, where the
 -- loss of that one batch is another than loss_func(pred, y).
 local function compute_loss(self, pred, y)
+  if self.outputs_checked ~= self.model then
+    data_in.check_outputs(self, pred)
+    self.outputs_checked = self.model
+  end
   local batch_loss = self.batch_loss
   if not batch_loss then return self.loss_func(pred, y) end
   self.batch_loss = nil
@@ -312,6 +313,10 @@ function Learner:predict(path)
   local probabilities = self:get_preds{dl = dl}:select{dim = 1, index = 1}
   return model_file.answer(self.dls.vocab, probabilities,
     model_file.thresh_of(self))
+end
+
+for _, part in ipairs{"sota.tta", "sota.training_loop"} do
+  for name, f in pairs(require(part)) do Learner[name] = f end
 end
 
 -- --- files -------------------------------------------------------------------
