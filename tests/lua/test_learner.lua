@@ -272,7 +272,8 @@ end)
 
 check.test("a model of the wrong size says so", function()
   local learn = sota.Learner(demo.loaders(path), demo.model(3), {quiet = true})
-  check.fails("is not a class number: 1..3", learn.fit, learn, 1)
+  check.fails("the model has 3 outputs, but the data has 10 classes", learn.fit,
+    learn, 1)
 end)
 
 local function failing_callback() error "callback has a bug" end
