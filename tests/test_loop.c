@@ -347,7 +347,7 @@ START_TEST(resuming) {
   for (int i = 0; i < 3; i++)
     ck_assert(whole->pct[3 + i] == rest->pct[i]);
   ck_assert_int_eq((int)rest->loop.train_iter, 6);
-  ck_assert_int_eq(rest->recorder.rows[0].epoch, 1);
+  ck_assert_int_eq(rest->recorder.rows[0].epoch, 2);
   free_fake(whole);
   free_fake(rest);
 }
@@ -369,12 +369,12 @@ START_TEST(table_and_history) {
   text[fread(text, 1, sizeof text - 1, table)] = 0;
   fclose(table);
   ck_assert_str_eq(text, "epoch     train_loss  valid_loss  time    \n"
-                         "0         0.500000    0.500000    00:00     \n"
-                         "1         0.500000    0.500000    00:00     \n");
+                         "1         0.500000    0.500000    00:00     \n"
+                         "2         0.500000    0.500000    00:00     \n");
   FILE *csv = fopen(path, "r");
   text[fread(text, 1, sizeof text - 1, csv)] = 0;
   fclose(csv);
-  ck_assert_ptr_nonnull(strstr(text, "epoch,train_loss,valid_loss,time\n0,"));
+  ck_assert_ptr_nonnull(strstr(text, "epoch,train_loss,valid_loss,time\n1,"));
   unlink(path);
   free_fake(f);
 }

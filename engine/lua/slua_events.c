@@ -131,7 +131,7 @@ void slua_know_loss(lua_State *L, slua_run *r, int learner) {
 void slua_push_row(lua_State *L, const sl_recorder *r, const sl_row *row) {
   lua_newtable(L);
   const int t = lua_gettop(L);
-  set_integer(L, t, "epoch", row->epoch + 1);
+  set_integer(L, t, "epoch", row->epoch);
   set_number(L, t, "time", row->seconds);
   if (row->has_train) set_number(L, t, "train_loss", row->train_loss);
   if (!row->has_valid) return;

@@ -79,7 +79,7 @@ static sl_flow record_batch(sl_loop *l) {
 static sl_flow fill_row(sl_loop *l, sl_row *row) {
   const sl_recorder *r = l->recorder;
   *row = (sl_row){
-      .epoch = l->epoch,
+      .epoch = l->epoch + 1, /* people count from 1 */
       .has_train = l->trained && r->smooth.n > 0,
       .has_valid = r->valid_loss.weight > 0,
       .train_loss = r->smooth.shown,

@@ -32,7 +32,7 @@ void sl_smooth_add(sl_smooth *s, double value);
 
 /* One epoch's row: has_* tell what was measured. */
 typedef struct sl_row {
-  int epoch; /* from 0 */
+  int epoch; /* as people count: the loop writes 1 for the first */
   int has_train, has_valid;
   double train_loss, valid_loss;
   double metric[SL_MAX_METRICS];

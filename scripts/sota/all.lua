@@ -22,6 +22,8 @@ local names = {
     .. "Dihedral Rotate Zoom Warp Brightness Contrast Saturation Hue "
     .. "imagenet_stats cifar_stats URLs untar_data demo_data open_data",
   optim = "Adam AdamW SGD RMSProp RAdam QHAdam Lamb Larc LARS ranger",
+  callbacks = "Callback Mixup MixUp CutMix GradientAccumulation GradientClip "
+    .. "TerminateOnNaN CSVLogger ShortEpoch",
   model_file = "load_learner",
 }
 

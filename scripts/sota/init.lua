@@ -15,6 +15,7 @@ local parts = {
   options = "sota.options",
   data = "sota.data",
   optim = "sota.optim",
+  callbacks = "sota.callbacks",
   Learner = "sota.learner",
   model_file = "sota.model_file",
 }

@@ -1,6 +1,7 @@
 -- learner.lua -- Learner: data, a model, a loss and an optimiser, and the ways
 -- to train and to use them. The loop itself is C (core.fit).
 local core = require "sota.core"
+local callbacks = require "sota.callbacks.base"
 local check = require "sota.check"
 local losses = require "sota.losses"
 local metrics = require "sota.metrics"
@@ -21,22 +22,6 @@ local arguments = check.spec("Learner", {
   {"quiet", "boolean", false}, {"history", "string"},
 })
 
--- A callback, its class, or a list of both, as a flat list of callbacks.
-local function callbacks(v, into)
-  if v == nil or v == false then return into end
-  if type(v) ~= "table" then
-    check.fail("cbs: a callback is a table, not %s", check.describe(v))
-  end
-  if v.is_callback_class then
-    into[#into + 1] = v()
-  elseif #v > 0 and not v.is_callback then
-    for _, cb in ipairs(v) do callbacks(cb, into) end
-  elseif next(v) ~= nil then
-    into[#into + 1] = v
-  end
-  return into
-end
-
 local function metric_list(v)
   local list = {}
   if v == nil then return list end
@@ -56,6 +41,23 @@ local function metric_list(v)
   return list
 end
 
+-- Loaders are the library's (data/loaders.lua), or any object with
+-- spec(epoch_of), items() and # (batches), and a table of two: {train =, valid
+-- =}. vocab and c, where there are classes.
+local function check_loaders(dls)
+  if type(dls) ~= "table" or type(dls.train) ~= "table" then
+    check.fail("Learner: the first argument must be DataLoaders, not %s",
+      check.describe(dls))
+  end
+  for _, name in ipairs{"train", "valid"} do
+    local dl = dls[name]
+    if dl and not (type(dl) == "table" and dl.spec and dl.items) then
+      check.fail("Learner: dls.%s must be a loader, not %s", name,
+        check.describe(dl))
+    end
+  end
+end
+
 --- Learner(dls, model, options)
 ---@class LearnerOptions
 ---@field loss_func? any CrossEntropyLossFlat(), or BCE for several labels
@@ -71,19 +73,15 @@ end
 ---@field quiet? boolean no table, no progress line
 local function new(_, dls, model, options)
   local a = arguments(options or {})
-  if type(dls) ~= "table" or not dls.train then
-    check.fail("Learner: the first argument must be DataLoaders, not %s",
-      check.describe(dls))
-  end
+  check_loaders(dls)
   if type(model) ~= "table" or not model.is_module then
     check.fail("Learner: the second argument must be a model such as "
       .. "xresnet18{n_out = dls.c}, not %s", check.describe(model))
   end
   a.dls, a.model = dls, model
-  a.metrics, a.cbs = metric_list(a.metrics), callbacks(a.cbs, {})
+  a.metrics, a.cbs = metric_list(a.metrics), callbacks.flatten(a.cbs, {})
   a.opt_func = a.opt_func or optim.Adam
-  local multi = dls.train.o and dls.train.o.multi
-  a.loss_func = losses.resolve(a.loss_func or (multi
+  a.loss_func = losses.resolve(a.loss_func or (dls.train.multi
     and losses.BCEWithLogitsLossFlat or losses.CrossEntropyLossFlat))
   a.epochs_done = 0
   return setmetatable(a, Learner)
@@ -103,14 +101,26 @@ function Learner:create_opt()
 end
 
 local function forward(self, x) return self.model(x) end
-local function compute_loss(self, pred, y) return self.loss_func(pred, y) end
-local function set_mode(self, training) self.model:train(training) end
+
+-- batch_loss(learn, pred, y): a callback may set it in before_batch, where the
+-- loss of that one batch is another than loss_func(pred, y).
+local function compute_loss(self, pred, y)
+  local batch_loss = self.batch_loss
+  if not batch_loss then return self.loss_func(pred, y) end
+  self.batch_loss = nil
+  return batch_loss(self, pred, y)
+end
+
+local function set_mode(self, training)
+  self.batch_loss = nil
+  self.model:train(training)
+end
 
 -- What core.fit and core.validate have in common.
 local function spec_of(self, cbs)
   local all = {}
   table.move(self.cbs, 1, #self.cbs, 1, all)
-  callbacks(cbs, all)
+  callbacks.flatten(cbs, all)
   return {learner = self, forward = forward, loss = compute_loss,
           mode = set_mode, cbs = all, metrics = self.metrics}
 end
@@ -118,12 +128,18 @@ end
 local function check_training_set(self)
   local dl = self.dls.train
   if #dl == 0 then
-    check.fail("fit: the training set has %d items and no batch of %d; use a "
-      .. "smaller bs", dl:items(), dl.bs)
+    check.fail("fit: the training set has %d items and no batch of %s; use a "
+      .. "smaller bs", dl:items(), tostring(dl.bs))
   end
 end
 
--- Every way to train ends here. schedule: list for core.fit.
+-- A validation set is the same in every epoch.
+local function first_epoch() return 1 end
+
+-- Every way to train ends here. schedule: list for core.fit. Callbacks may have
+-- configure(cb, spec, learn), to change what core.fit is told. Epochs that were
+-- completed count, however the fit ends: the next one goes on with the order
+-- of the training set.
 local function run(self, n_epoch, schedule, o)
   check_training_set(self)
   if not self.opt or o.reset_opt then self:create_opt() end
@@ -134,16 +150,21 @@ local function run(self, n_epoch, schedule, o)
   local function epoch_of(epoch) return base + epoch end
   spec.n_epoch, spec.schedule, spec.optim = n_epoch, schedule, self.opt
   spec.train = self.dls.train:spec(epoch_of)
-  spec.valid = self.dls.valid:spec(function() return 1 end)
+  spec.valid = self.dls.valid and self.dls.valid:spec(first_epoch)
   spec.table, spec.progress = not self.quiet, not self.quiet
   spec.history = self.history
-  self.recorder = core.fit(spec)
-  self.epochs_done = base + n_epoch
+  for _, cb in ipairs(spec.cbs) do
+    if cb.configure then cb:configure(spec, self) end
+  end
+  local count <close> = setmetatable({}, {__close = function()
+    self.epochs_done = base + #self.recorder.values
+  end})
+  core.fit(spec)
   return self
 end
 
 local fit_arguments = check.spec("fit", {
-  {"n_epoch", "integer", required = true, min = 0},
+  {"n_epoch", "integer", required = true, min = 1},
   {"lr", "number", min = 0}, {"wd", "number", min = 0}, {"cbs", "any"},
   {"reset_opt", "boolean", false},
 })
@@ -161,7 +182,7 @@ function Learner:fit(...)
 end
 
 local one_cycle_arguments = check.spec("fit_one_cycle", {
-  {"n_epoch", "integer", required = true, min = 0},
+  {"n_epoch", "integer", required = true, min = 1},
   {"lr_max", "number", min = 0}, {"div", "number", 25, min = 1},
   {"div_final", "number", 1e5, min = 1},
   {"pct_start", "number", 0.25, min = 0, max = 1}, {"wd", "number", min = 0},
@@ -185,7 +206,7 @@ function Learner:fit_one_cycle(...)
 end
 
 local flat_cos_arguments = check.spec("fit_flat_cos", {
-  {"n_epoch", "integer", required = true, min = 0}, {"lr", "number", min = 0},
+  {"n_epoch", "integer", required = true, min = 1}, {"lr", "number", min = 0},
   {"div_final", "number", 1e5, min = 1},
   {"pct_start", "number", 0.75, min = 0, max = 1}, {"wd", "number", min = 0},
   {"cbs", "any"}, {"reset_opt", "boolean", false},
@@ -208,11 +229,24 @@ end
 -- --- using -------------------------------------------------------------------
 
 -- One pass over a loader in evaluation mode, with the events of validation.
-local function pass(self, dl, cbs)
-  local spec = spec_of(self, cbs)
-  spec.valid = dl:spec(function() return 1 end)
-  spec.progress = not self.quiet
+-- The recorder stays that of the last fit.
+local function pass(self, dl, cbs, shown)
+  local spec, recorder = spec_of(self, cbs), self.recorder
+  spec.valid = dl:spec(first_epoch)
+  spec.progress, spec.metrics = not self.quiet, shown
+  local restore <close> = setmetatable({}, {__close = function()
+    self.recorder = recorder
+  end})
   return core.validate(spec)
+end
+
+local function loader_of(self, dl, what)
+  dl = dl or self.dls.valid
+  if type(dl) ~= "table" or not dl.spec then
+    check.fail("%s: dl must be a loader, such as dls.valid or dls:test_dl(paths)"
+      .. ", not %s", what, check.describe(dl))
+  end
+  return dl
 end
 
 local validate_arguments = check.spec("validate", {{"dl", "table"},
@@ -224,7 +258,7 @@ local validate_arguments = check.spec("validate", {{"dl", "table"},
 ---@return table {valid_loss =, accuracy =, ..., valid_loss, accuracy, ...}
 function Learner:validate(...)
   local a = validate_arguments(...)
-  local row = pass(self, a.dl or self.dls.valid, a.cbs)
+  local row = pass(self, loader_of(self, a.dl, "validate"), a.cbs, self.metrics)
   row[1] = row.valid_loss
   for i, m in ipairs(self.metrics) do row[i + 1] = row[m[1]] end
   return row
@@ -249,7 +283,7 @@ function Learner:get_preds(...)
     preds[#preds + 1] = p:clone():keep()
     if learn.yb then targs[#targs + 1] = learn.yb:clone():keep() end
   end}
-  pass(self, a.dl or self.dls.valid, {collector, a.cbs})
+  pass(self, loader_of(self, a.dl, "get_preds"), {collector, a.cbs})
   if #preds == 0 then check.fail("get_preds: the loader has no items") end
   return core.cat(preds, {dim = 1}),
     #targs > 0 and core.cat(targs, {dim = 1}) or nil
@@ -296,9 +330,10 @@ end
 
 function Learner:__tostring()
   local all, trained = self.model:count()
-  return ("Learner\n  data    %d training, %d validation items, %s classes\n"
+  return ("Learner\n  data    %d training, %d validation items%s\n"
     .. "  loss    %s\n  opt     %s\n  params  %d (%d trained)\n%s"):format(
-    self.dls.train:items(), self.dls.valid:items(), tostring(self.dls.c),
+    self.dls.train:items(), self.dls.valid and self.dls.valid:items() or 0,
+    self.dls.c and (", %d classes"):format(self.dls.c) or "",
     tostring(self.loss_func), tostring(self.opt or self.opt_func), all, trained,
     tostring(self.model))
 end

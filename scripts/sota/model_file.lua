@@ -9,28 +9,34 @@ local model_file = {}
 local FORMAT = "sota-lua 1"
 
 local function statistics_of(dls)
+  if not dls.valid.augment then return nil end -- not a loader of images
   local mean, std = dls.valid.augment:statistics()
   return mean and {mean = mean, std = std} or nil
 end
 
+-- How an image becomes the model's input.
+local function input_of(dls)
+  local dl = dls.valid
+  if not dl.augment then return {} end
+  return {size = {dl:size()}, statistics = statistics_of(dls),
+          item_tfms = transforms.dump(dl.o.item_tfms),
+          batch_tfms = transforms.dump(dl.o.batch_tfms)}
+end
+
 local function metadata_of(learn)
   local dls, json = learn.dls, core.json.encode
-  local h, w = dls.valid:size()
-  local o = dls.valid.o
   local arch = learn.model.arch
-  return {
+  local metadata = {
     format = FORMAT,
     sota_lua = core.version,
     architecture = arch and json(arch) or nil,
     classes = dls.vocab and json(dls.vocab:totable()) or nil,
-    size = json{h, w},
-    item_tfms = json(transforms.dump(o.item_tfms)),
-    batch_tfms = json(transforms.dump(o.batch_tfms)),
-    statistics = statistics_of(dls) and json(statistics_of(dls)) or nil,
     loss = tostring(learn.loss_func),
     history = json{epochs = learn.epochs_done,
                    rows = learn.recorder and learn.recorder.values or nil},
   }
+  for key, value in pairs(input_of(dls)) do metadata[key] = json(value) end
+  return metadata
 end
 
 -- Makes the folders of a file name.
@@ -107,6 +113,11 @@ function model_file.load_learner(file)
   if not arch or not classes then
     check.fail("load_learner: %s does not say its architecture and classes; "
       .. "make the model and use Learner:load", file)
+  end
+  if arch.left_out then
+    check.fail("load_learner: %s is a %s with the option %s, which a file "
+      .. "cannot hold; make the model and use Learner:load", file, arch.name,
+      table.concat(arch.left_out, ", "))
   end
   local make = require("sota.models")[arch.name]
   if not make then

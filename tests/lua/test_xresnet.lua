@@ -150,7 +150,7 @@ check.test("options", function()
   check.equal(model[-2].p, 0.2)
   check.equal(model[5][1].convpath[1][1].kernel_size, 5)
   check.equal(model[1][3].name, "SiLU")
-  check.equal({model.arch, model.arch_options.widen}, {"xresnet18", 0.5})
+  check.equal({model.arch.name, model.arch.options.widen}, {"xresnet18", 0.5})
 end)
 
 check.test("self-attention ends the fourth stage from the end", function()

@@ -15,7 +15,8 @@ DataLoader.__name = "DataLoader"
 function loaders.new(o)
   local self = setmetatable({o = o, train = o.train, bs = o.bs, seed = o.seed,
                              augment = o.augment, files = o.files,
-                             vocab = o.vocab, pass = 0}, DataLoader)
+                             vocab = o.vocab or nil, multi = o.multi, pass = 0},
+    DataLoader)
   self.source = core.data.loader{
     files = o.files, rows = o.rows, pipeline = o.pipeline, vocab = o.vocab,
     multi = o.multi, train = o.train, batch_size = o.bs, shuffle = o.shuffle,

@@ -1,0 +1,33 @@
+-- callbacks/gradient.lua -- between backward and the optimiser's step.
+local core = require "sota.core"
+local base = require "sota.callbacks.base"
+
+local gradient = {}
+
+--- GradientAccumulation(n_acc = 32): a step of the optimiser only when n_acc
+--- items have been seen, so that small batches train like large ones (batch
+--- norm still sees the small ones). Gradients add up in between; what an epoch
+--- leaves over counts for the next one.
+gradient.GradientAccumulation = base.Callback{
+  name = "GradientAccumulation", order = 6, run_valid = false,
+  options = {{"n_acc", "integer", 32, min = 1}},
+  before_fit = function(self) self.count = 0 end,
+  after_loss = function(self, learn)
+    learn.loss_grad = learn.loss_grad * (learn.bs / self.n_acc)
+    self.count = self.count + learn.bs
+  end,
+  before_step = function(self)
+    if self.count < self.n_acc then error(core.cancel.batch) end
+    self.count = 0
+  end,
+}
+
+--- GradientClip(max_norm = 1): scales all gradients down together when their
+--- norm is larger. A norm that is not finite ends the run, with exit code 3.
+gradient.GradientClip = base.Callback{
+  name = "GradientClip", order = 11,
+  options = {{"max_norm", "number", 1, min = 0}},
+  before_step = function(self, learn) learn.opt:clip(self.max_norm) end,
+}
+
+return gradient
