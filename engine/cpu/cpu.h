@@ -28,6 +28,7 @@ sl_status sl_cpu_materialise(sl_tensor *out, const sl_lazy *lazy);
 /* The optimiser's pass: update.c. */
 sl_status sl_cpu_update(const sl_update *u);
 sl_status sl_cpu_grad_squares(const sl_update *u, double *sum);
+sl_status sl_cpu_average(const sl_average *w); /* average.c */
 
 /* Below this many elements a loop is not worth waking other workers. */
 enum { SL_CPU_GRAIN = 1 << 14 };
