@@ -58,8 +58,10 @@ function Interpretation.from_learner(learn, options)
     check.fail("Interpretation.from_learner: each item must have one class; "
       .. "these have several labels")
   end
-  local preds = learn.loss_func.activation
-    and learn.loss_func:activation(logits) or logits
+  local loss_func, preds = learn.loss_func, logits
+  if type(loss_func) == "table" and loss_func.activation then
+    preds = loss_func:activation(logits)
+  end
   return Interpretation.new{preds = preds, targs = targs, dl = dl,
     losses = item_losses(learn.loss_func, logits, targs),
     vocab = learn.dls.vocab and learn.dls.vocab:totable()}
@@ -116,14 +118,16 @@ local function by_loss(losses, largest)
   return order
 end
 
-local function named(self, class) return self.vocab and self.vocab[class] or class end
+local function named(self, class)
+  return self.vocab and self.vocab[class] or class
+end
 
 -- The probability that the model gave to its answer, and that answer.
 local function answer(self, i)
-  if self.preds:dim() == 1 then return self.preds[i]:item(), 1 end
+  if self.preds:dim() == 1 then return self.preds[i], 1 end
   local row <close> = self.preds:select{dim = 1, index = i}
   local class = row:argmax(1):item()
-  return class, row[class]:item()
+  return class, row[class]
 end
 
 local function path_of(self, i)

@@ -302,7 +302,8 @@ function Learner:get_preds(...)
   local preds, targs = {}, {}
   local collector = {order = 1000, after_pred = function(_, learn)
     local p = learn.pred
-    if a.act and self.loss_func.activation then
+    if a.act and type(self.loss_func) == "table"
+      and self.loss_func.activation then
       p = self.loss_func:activation(p)
     end
     preds[#preds + 1] = p:clone():keep()
