@@ -7,84 +7,45 @@
 #include <lauxlib.h>
 #include <limits.h>
 #include <lualib.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "base/interrupt.h"
 #include "lua/repl.h"
 #include "lua/slua.h"
+#include "lua/stop.h"
 
-enum { EXIT_USAGE = 2 };
-
-static const char usage[] =
-    "usage: sota-lua [options] [script [arguments of the script]]\n"
-    "\n"
-    "  -e STAT          run the statement\n"
-    "  -i               go to the prompt after the script\n"
-    "  -l MOD, -l G=MOD require the module, into a global of its name or G\n"
-    "  -v, --version    show the version\n"
-    "  -E               ignore LUA_INIT and LUA_PATH\n"
-    "  -W               turn Lua's warnings off (they are on)\n"
-    "  -                run standard input\n"
-    "  --               no more options\n"
-    "\n"
-    "  --device NAME    auto, cpu, cuda or cuda:N (default auto)\n"
-    "  --seed N         where all random numbers come from (default 42)\n"
-    "  --threads N      compute threads (default: one per core)\n"
-    "  --precision P    auto, f32 or bf16 (default auto)\n"
-    "  --deterministic  same bits run after run (the CPU always does)\n"
-    "  --doctor         what was found, what is missing, how to get it\n"
-    "  -h, --help       this\n"
-    "\n"
-    "Without a script: the prompt on a terminal, else standard input is run.\n";
-
-static lua_State *main_state; /* for the signal handler */
-
-/* --- interrupts ----------------------------------------------------------- */
-
-static void stop(lua_State *L, lua_Debug *ar) {
-  (void)ar;
-  lua_sethook(L, NULL, 0, 0);
-  sl_interrupt_clear();
-  luaL_error(L, "interrupted!");
-}
-
-/* The first Ctrl-C stops Lua at its next instruction, or lets a training loop
- * end its batch; a second one does not wait. */
-static void on_interrupt(int signal_number) {
-  const int first = sl_interrupt_pending() == 0;
-  signal(signal_number, on_interrupt);
-  sl_interrupt_request();
-  if (first && sl_interrupt_deferred()) return;
-  const int events = LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT;
-  lua_sethook(main_state, stop, events, 1);
-}
+enum { EXIT_INTERRUPTED = 130 };
 
 /* --- running -------------------------------------------------------------- */
 
 /* The process's exit code for the error on top, which is printed. */
 static int report(lua_State *L) {
   int code = EXIT_FAILURE;
+  lua_sethook(L, NULL, 0, 0);
   if (lua_istable(L, -1)) {
     lua_getfield(L, -1, "code");
     if (lua_isinteger(L, -1)) code = (int)lua_tointeger(L, -1);
     lua_pop(L, 1);
   }
-  const char *message = luaL_tolstring(L, -1, NULL);
-  if (strstr(message, "interrupted!")) code = 130;
+  const char *message = slua_error_text(L);
+  if (sl_interrupt_pending() || strstr(message, "interrupted!"))
+    code = EXIT_INTERRUPTED;
+  fflush(stdout);
   fprintf(stderr, "sota-lua: %s\n", message);
   lua_pop(L, 2);
   return code;
 }
 
 static int call(lua_State *L, int n_args) {
-  signal(SIGINT, on_interrupt);
+  slua_stop_arm(L, 0);
   const int failed = slua_pcall(L, n_args, 0);
-  signal(SIGINT, SIG_DFL);
-  return failed ? report(L) : EXIT_SUCCESS;
+  const int code = failed ? report(L) : EXIT_SUCCESS;
+  slua_stop_disarm(L);
+  return code;
 }
 
 static int run_text(lua_State *L, const char *text, const char *name) {
@@ -92,28 +53,31 @@ static int run_text(lua_State *L, const char *text, const char *name) {
   return call(L, 0);
 }
 
+/* A file, or standard input (NULL). */
 static int run_file(lua_State *L, const char *name) {
   if (luaL_loadfile(L, name) != LUA_OK) return report(L);
-  int n = 0;
-  lua_getglobal(L, "arg");
-  if (lua_istable(L, -1)) {
-    n = (int)luaL_len(L, -1);
-    luaL_checkstack(L, n + 3, "too many arguments to script");
-    for (int i = 1; i <= n; i++)
-      lua_rawgeti(L, -i, i);
-    lua_remove(L, -n - 1);
-  } else {
-    lua_pop(L, 1);
-  }
+  return call(L, 0);
+}
+
+/* The script, with the list part of `arg` as its `...`. */
+static int run_script(lua_State *L, const char *name) {
+  if (luaL_loadfile(L, name) != LUA_OK) return report(L);
+  if (lua_getglobal(L, "arg") != LUA_TTABLE)
+    luaL_error(L, "'arg' is not a table");
+  const int n = (int)luaL_len(L, -1);
+  luaL_checkstack(L, n + 3, "too many arguments to script");
+  for (int i = 1; i <= n; i++)
+    lua_rawgeti(L, -i, i);
+  lua_remove(L, -n - 1);
   return call(L, n);
 }
 
 /* -l mod, -l g=mod: as lua 5.4.4 does. */
-static int run_library(lua_State *L, const char *what) {
-  const char *equals = strchr(what, '=');
+static int require_module(lua_State *L) {
+  const char *what = lua_tostring(L, 1), *equals = strchr(what, '=');
   lua_getglobal(L, "require");
   lua_pushstring(L, equals ? equals + 1 : what);
-  if (slua_pcall(L, 1, 1) != LUA_OK) return report(L);
+  lua_call(L, 1, 1);
   if (equals)
     lua_pushlstring(L, what, (size_t)(equals - what));
   else
@@ -122,8 +86,13 @@ static int run_library(lua_State *L, const char *what) {
   lua_pushglobaltable(L);
   lua_insert(L, -3);
   lua_settable(L, -3);
-  lua_pop(L, 1);
-  return EXIT_SUCCESS;
+  return 0;
+}
+
+static int run_library(lua_State *L, const char *what) {
+  lua_pushcfunction(L, require_module);
+  lua_pushstring(L, what);
+  return call(L, 1);
 }
 
 static int run_init(lua_State *L) {
@@ -133,115 +102,35 @@ static int run_init(lua_State *L) {
   return init[0] == '@' ? run_file(L, init + 1) : run_text(L, init, name);
 }
 
-/* --- arguments ------------------------------------------------------------ */
-
-typedef struct options {
-  int script; /* index of the script's name in argv; argc: none */
-  int interactive, version, ignore_env, quiet_warnings, doctor, from_stdin;
-  int n_actions; /* -e and -l, in order */
-} options;
-
-static int bad_usage(const char *what, const char *arg) {
-  fprintf(stderr, "sota-lua: %s '%s'\n%s", what, arg, usage);
-  return EXIT_USAGE;
+static int run_actions(lua_State *L, char **argv, const arguments *a) {
+  for (int i = 1; i < a->script; i++) {
+    if (argv[i][0] != '-') continue; /* the value of an option of ours */
+    const char kind = argv[i][1];
+    if (kind != 'e' && kind != 'l') continue;
+    const char *what = argv[i][2] ? argv[i] + 2 : argv[++i];
+    const int status = kind == 'e' ? run_text(L, what, "=(command line)")
+                                   : run_library(L, what);
+    if (status != EXIT_SUCCESS) return status;
+  }
+  return EXIT_SUCCESS;
 }
 
-/* Our own options call sota.core.set(name, value), which checks. */
-static int set_option(lua_State *L, const char *name, size_t length,
-                      const char *value) {
+/* --- the state ------------------------------------------------------------ */
+
+/* Our own options, which sota.core.set checks. */
+static int apply(lua_State *L, const arguments *a) {
+  if (a->n_settings == 0) return EXIT_SUCCESS;
   luaL_requiref(L, "sota.core", luaopen_sota_core, 0);
-  lua_getfield(L, -1, "set");
-  lua_pushlstring(L, name, length);
-  lua_pushstring(L, value);
-  if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
-    fprintf(stderr, "sota-lua: %s\n", lua_tostring(L, -1));
-    return EXIT_USAGE;
+  for (int i = 0; i < a->n_settings; i++) {
+    lua_getfield(L, -1, "set");
+    lua_pushstring(L, a->settings[i].name);
+    lua_pushstring(L, a->settings[i].value);
+    if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+      fprintf(stderr, "sota-lua: --%s\n", lua_tostring(L, -1));
+      return EXIT_USAGE;
+    }
   }
   lua_pop(L, 1);
-  return EXIT_SUCCESS;
-}
-
-static int long_option(lua_State *L, char **argv, int *i, options *o) {
-  static const char *const valued[] = {"device", "seed", "threads", "precision",
-                                       NULL};
-  const char *name = argv[*i] + 2, *equals = strchr(name, '=');
-  const size_t n = equals ? (size_t)(equals - name) : strlen(name);
-  if (strcmp(name, "version") == 0) return o->version = 1, EXIT_SUCCESS;
-  if (strcmp(name, "doctor") == 0) return o->doctor = 1, EXIT_SUCCESS;
-  if (strcmp(name, "deterministic") == 0) return set_option(L, name, n, "true");
-  if (strcmp(name, "help") == 0) {
-    fputs(usage, stdout);
-    exit(EXIT_SUCCESS);
-  }
-  for (int k = 0; valued[k]; k++) {
-    if (strlen(valued[k]) != n || strncmp(valued[k], name, n) != 0) continue;
-    const char *value = equals ? equals + 1 : argv[++*i];
-    if (!value) return bad_usage("a value is missing after", argv[*i - 1]);
-    return set_option(L, name, n, value);
-  }
-  static const char *const all[] = {"device",  "seed",          "threads",
-                                    "help",    "precision",     "doctor",
-                                    "version", "deterministic", NULL};
-  const char *near = slua_nearest(name, all);
-  if (near) fprintf(stderr, "sota-lua: did you mean --%s?\n", near);
-  return bad_usage("unknown option", argv[*i]);
-}
-
-/* First pass: everything but -e and -l, which run later, in order. */
-static int short_option(char **argv, int *i, options *o) {
-  switch (argv[*i][1]) {
-  case 'e':
-  case 'l':
-    o->n_actions++;
-    if (!argv[*i][2] && !argv[++*i])
-      return bad_usage("a value is missing after", argv[*i - 1]);
-    return EXIT_SUCCESS;
-  case 'i':
-    return o->interactive = 1, argv[*i][2] ? -1 : EXIT_SUCCESS;
-  case 'v':
-    return o->version = 1, argv[*i][2] ? -1 : EXIT_SUCCESS;
-  case 'E':
-    return o->ignore_env = 1, argv[*i][2] ? -1 : EXIT_SUCCESS;
-  case 'W':
-    return o->quiet_warnings = 1, argv[*i][2] ? -1 : EXIT_SUCCESS;
-  case 'h':
-    fputs(usage, stdout);
-    exit(EXIT_SUCCESS);
-  default:
-    return -1;
-  }
-}
-
-static int read_arguments(lua_State *L, int argc, char **argv, options *o) {
-  int i = 1;
-  for (; i < argc && argv[i][0] == '-'; i++) {
-    int status;
-    if (strcmp(argv[i], "--") == 0) {
-      i++;
-      break;
-    }
-    if (argv[i][1] == 0) {
-      o->from_stdin = 1;
-      break;
-    }
-    status = argv[i][1] == '-' ? long_option(L, argv, &i, o)
-                               : short_option(argv, &i, o);
-    if (status == -1) return bad_usage("unknown option", argv[i]);
-    if (status != EXIT_SUCCESS) return status;
-  }
-  o->script = i;
-  return EXIT_SUCCESS;
-}
-
-static int run_actions(lua_State *L, char **argv, const options *o) {
-  for (int i = 1; i < o->script; i++) {
-    if (argv[i][0] != '-' || (argv[i][1] != 'e' && argv[i][1] != 'l')) continue;
-    const int is_text = argv[i][1] == 'e';
-    const char *what = argv[i][2] ? argv[i] + 2 : argv[++i];
-    const int status =
-        is_text ? run_text(L, what, "=(command line)") : run_library(L, what);
-    if (status != EXIT_SUCCESS) return status;
-  }
   return EXIT_SUCCESS;
 }
 
@@ -275,8 +164,8 @@ static void set_path(lua_State *L) {
   lua_pop(L, 2);
 }
 
-static void open_state(lua_State *L, const options *o) {
-  if (o->ignore_env) {
+static void open_libraries(lua_State *L, const arguments *a) {
+  if (a->ignore_env) {
     lua_pushboolean(L, 1);
     lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
   }
@@ -286,47 +175,62 @@ static void open_state(lua_State *L, const options *o) {
   lua_setfield(L, -2, "sota.core");
   lua_pop(L, 1);
   set_path(L);
-  lua_warning(L, o->quiet_warnings ? "@off" : "@on", 0);
+  lua_warning(L, "@on", 0); /* with or without -W: the library warns */
 }
 
-static int run_script(lua_State *L, char **argv, const options *o) {
-  if (o->from_stdin) return run_file(L, NULL);
-  return run_file(L, argv[o->script]);
+/* The order of lua.c: version, LUA_INIT, -e and -l, script, prompt. */
+static int run(lua_State *L, int argc, char **argv, const arguments *a) {
+  const int has_script = a->script < argc;
+  int status = apply(L, a);
+  if (a->version) {
+    printf("sota-lua %s (%s)\n", SL_VERSION, LUA_RELEASE);
+    fflush(stdout);
+  }
+  if (status == EXIT_SUCCESS && !a->ignore_env) status = run_init(L);
+  if (status == EXIT_SUCCESS) status = run_actions(L, argv, a);
+  if (status == EXIT_SUCCESS && a->doctor)
+    return run_text(L, "os.exit(require 'sota.doctor'(), true)", "=doctor");
+  if (status == EXIT_SUCCESS && has_script)
+    status = run_script(L, a->from_stdin ? NULL : argv[a->script]);
+  if (status != EXIT_SUCCESS) return status;
+  const int is_done = has_script || a->n_statements || a->version;
+  if (!a->interactive && is_done) return EXIT_SUCCESS;
+  if (!a->interactive && !isatty(0)) return run_file(L, NULL);
+  slua_repl(L);
+  return EXIT_SUCCESS;
 }
 
-static int run(lua_State *L, int argc, char **argv, const options *o) {
-  int status = o->ignore_env ? EXIT_SUCCESS : run_init(L);
-  if (o->version) printf("sota-lua %s (%s)\n", SL_VERSION, LUA_RELEASE);
-  if (status == EXIT_SUCCESS) status = run_actions(L, argv, o);
-  if (status == EXIT_SUCCESS && o->doctor)
-    status = run_text(L, "os.exit(require 'sota.doctor'())", "=doctor");
-  const int has_script = o->script < argc;
-  if (status == EXIT_SUCCESS && has_script) status = run_script(L, argv, o);
-  const int nothing_done =
-      !has_script && !o->n_actions && !o->version && !o->doctor;
-  if (o->interactive || (nothing_done && isatty(0)))
-    slua_repl(L, on_interrupt);
-  else if (nothing_done && status == EXIT_SUCCESS)
-    status = run_file(L, NULL);
-  return status;
+typedef struct program {
+  int argc;
+  char **argv;
+  arguments arguments;
+  int code;
+} program;
+
+static int main_in_lua(lua_State *L) {
+  program *p = lua_touserdata(L, 1);
+  open_libraries(L, &p->arguments);
+  set_arg(L, p->argc, p->argv, p->arguments.script);
+  p->code = run(L, p->argc, p->argv, &p->arguments);
+  return 0;
 }
 
 int main(int argc, char **argv) {
-  lua_State *L = main_state = luaL_newstate();
-  options o = {0};
+  program p = {.argc = argc, .argv = argv};
+  const int wrong = read_arguments(argc, argv, &p.arguments);
+  if (wrong) return wrong;
+  if (p.arguments.help) {
+    fputs(usage, stdout);
+    return EXIT_SUCCESS;
+  }
+  lua_State *L = luaL_newstate();
   if (!L) {
-    fprintf(stderr, "sota-lua: no memory\n");
+    fprintf(stderr, "sota-lua: not enough memory\n");
     return EXIT_FAILURE;
   }
-  for (int i = 1; i < argc && argv[i][0] == '-' && argv[i][1] == 'E'; i++)
-    o.ignore_env = 1;
-  open_state(L, &o);
-  int status = read_arguments(L, argc, argv, &o);
-  if (status == EXIT_SUCCESS) {
-    if (o.quiet_warnings) lua_warning(L, "@off", 0);
-    set_arg(L, argc, argv, o.script);
-    status = run(L, argc, argv, &o);
-  }
+  lua_pushcfunction(L, main_in_lua);
+  lua_pushlightuserdata(L, &p);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) p.code = report(L);
   lua_close(L);
-  return status;
+  return p.code;
 }

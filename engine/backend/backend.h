@@ -27,6 +27,9 @@ typedef struct sl_backend {
   int64_t (*used)(void);      /* bytes handed out and not freed */
   int64_t (*peak)(int reset); /* most of the above so far */
 
+  /* The device in one line, cut to n bytes, for --doctor. */
+  void (*describe)(char *out, size_t n);
+
   sl_status (*zero)(void *p, size_t bytes);
   sl_status (*upload)(void *device, const void *host, size_t bytes);
   sl_status (*download)(void *host, const void *device, size_t bytes);
@@ -52,6 +55,9 @@ extern const sl_backend sl_cpu; /* always there: the reference */
 /* The backend of that name ("auto" is the best there is); NULL, with the
  * reason as this thread's message, when it cannot be used. */
 const sl_backend *sl_backend_find(const char *name);
+
+/* The i-th backend of this build, from 0; NULL past the last. */
+const sl_backend *sl_backend_at(int i);
 
 /* Where new tensors go unless told otherwise; sl_cpu at first. */
 const sl_backend *sl_backend_default(void);

@@ -46,7 +46,7 @@ SL_INLINE void mean_at(const job *j, int64_t n, int64_t oh, int64_t ow,
 }
 
 SL_SIMD
-static void forward(void *context, int worker, int n_workers) {
+static void average_rows(void *context, int worker, int n_workers) {
   const job *j = context;
   float *sum = j->scratch + 2 * j->c * worker, *buffer = sum + j->c;
   int64_t begin, end;
@@ -75,7 +75,7 @@ SL_INLINE void gradient_at(const job *j, int64_t n, int64_t ih, int64_t iw,
 }
 
 SL_SIMD
-static void backward(void *context, int worker, int n_workers) {
+static void spread_rows(void *context, int worker, int n_workers) {
   const job *j = context;
   float *sum = j->scratch + 2 * j->c * worker, *buffer = sum + j->c;
   int64_t begin, end;
@@ -96,7 +96,7 @@ static sl_status run(const sl_call *c, const sl_axis axes[2], int back) {
            .c = c->in[0]->shape[3]};
   j.scratch = sl_scratch(2 * j.c);
   if (!j.scratch) return SL_ENOMEM;
-  sl_parallel_if(sl_tensor_count(c->in[0]), back ? backward : forward, &j);
+  sl_parallel_if(sl_tensor_count(c->in[0]), back ? spread_rows : average_rows, &j);
   sl_free_data(j.scratch);
   return SL_OK;
 }

@@ -62,6 +62,7 @@ const sl_backend sl_cpu = {
     .alloc = sl_cpu_alloc,
     .free = sl_cpu_free,
     .trim = trim,
+    .describe = sl_cpu_describe,
     .used = sl_cpu_used,
     .peak = sl_cpu_peak,
     .zero = zero,

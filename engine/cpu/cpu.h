@@ -25,6 +25,9 @@ int64_t sl_cpu_peak(int reset);
 sl_status sl_cpu_copy(sl_tensor *dst, const sl_tensor *src, int add);
 sl_status sl_cpu_materialise(sl_tensor *out, const sl_lazy *lazy);
 
+/* One line about the processor: describe.c. */
+void sl_cpu_describe(char *out, size_t n);
+
 /* The optimiser's pass: update.c. */
 sl_status sl_cpu_update(const sl_update *u);
 sl_status sl_cpu_grad_squares(const sl_update *u, double *sum);

@@ -600,3 +600,10 @@ sl_status sl_dnnl_unpack(const sl_dnnl_conv *p, int worker, int part,
                          const void *packed, float *weight, void *scratch) {
   return run_reorder(p, worker, part, weight, packed, scratch);
 }
+
+void sl_dnnl_version(int out[3]) {
+  const dnnl_version_t *v = dnnl_version();
+  out[0] = v->major;
+  out[1] = v->minor;
+  out[2] = v->patch;
+}

@@ -57,6 +57,8 @@ SL_MUST_USE sl_status sl_dnnl_unpack(const sl_dnnl_conv *p, int worker,
 /* Lets go of the primitives that nobody uses. */
 void sl_dnnl_trim(void);
 
+void sl_dnnl_version(int out[3]); /* of the library that is loaded */
+
 /* Tests: primitives in the cache, and how many were made so far. */
 void sl_dnnl_cache_count(int *now, int *made);
 void sl_dnnl_cache_limit(int most); /* 0: the default */

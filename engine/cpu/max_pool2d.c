@@ -55,7 +55,7 @@ SL_INLINE void largest_at(const job *j, int64_t n, int64_t oh, int64_t ow,
 }
 
 SL_SIMD
-static void forward(void *context, int worker, int n_workers) {
+static void max_rows(void *context, int worker, int n_workers) {
   const job *j = context;
   float *best = j->scratch + 3 * j->channels * worker;
   float *buffer = best + j->channels;
@@ -97,7 +97,7 @@ SL_INLINE void gradient_at(const job *j, int64_t n, int64_t ih, int64_t iw,
 }
 
 SL_SIMD
-static void backward(void *context, int worker, int n_workers) {
+static void pass_rows(void *context, int worker, int n_workers) {
   const job *j = context;
   float *sum = j->scratch + 3 * j->channels * worker;
   float *buffer = sum + j->channels;
@@ -129,9 +129,9 @@ static sl_status run(const sl_call *c, sl_work *f) {
 }
 
 sl_status sl_cpu_max_pool2d(const sl_call *c) {
-  return run(c, forward);
+  return run(c, max_rows);
 }
 
 sl_status sl_cpu_max_pool2d_grad(const sl_call *c) {
-  return run(c, backward);
+  return run(c, pass_rows);
 }

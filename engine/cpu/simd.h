@@ -3,7 +3,8 @@
  * Kernels are written once, over vectors of 16 floats that the compiler cuts
  * into what the processor has. SL_SIMD in front of a function compiles it for
  * AVX-512, for AVX2 and for the baseline, and picks one as the program
- * starts. Only for static functions: clang 14 cannot export such ones. */
+ * starts. Only for static functions, of names that no other file has: clang 14
+ * cannot export such ones, and yet exports what chooses among them. */
 #ifndef SL_CPU_SIMD_H
 #define SL_CPU_SIMD_H
 

@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/interrupt.h"
 #include "lua/slua.h"
+#include "lua/stop.h"
 
-#if SL_HAVE_EDIT
+#ifdef SL_HAVE_EDIT
 #include <histedit.h>
 #endif
 
@@ -20,8 +20,9 @@
 
 typedef struct reader {
   int interrupted; /* the last read ended by Ctrl-C */
-  char plain[4096];
-#if SL_HAVE_EDIT
+  char *plain;     /* getline's */
+  size_t plain_size;
+#ifdef SL_HAVE_EDIT
   EditLine *edit;
   History *history;
 #endif
@@ -35,7 +36,7 @@ static void interrupt_prompt(int signal_number) {
   at_prompt_interrupt = 1;
 }
 
-#if SL_HAVE_EDIT
+#ifdef SL_HAVE_EDIT
 static char *edit_prompt(EditLine *e) {
   (void)e;
   return (char *)(uintptr_t)prompt_text;
@@ -85,7 +86,7 @@ static const char *read_plain(reader *r) {
     fflush(stdout);
   }
   clearerr(stdin);
-  return fgets(r->plain, sizeof r->plain, stdin);
+  return getline(&r->plain, &r->plain_size, stdin) < 0 ? NULL : r->plain;
 }
 
 /* NULL: end of input, or Ctrl-C (r->interrupted). */
@@ -95,7 +96,7 @@ static const char *read_line(reader *r, const char *prompt) {
   prompt_text = prompt;
   at_prompt_interrupt = 0;
   sigaction(SIGINT, &act, &old); /* no SA_RESTART: the read must return */
-#if SL_HAVE_EDIT
+#ifdef SL_HAVE_EDIT
   int n = 0;
   line = r->edit ? el_gets(r->edit, &n) : read_plain(r);
   if (at_prompt_interrupt && r->edit) el_reset(r->edit);
@@ -162,43 +163,47 @@ static int read_statement(lua_State *L, reader *r) {
   }
 }
 
+static void print_error(lua_State *L) {
+  fflush(stdout);
+  fprintf(stderr, "%s\n", slua_error_text(L));
+}
+
 static void print_results(lua_State *L) {
   const int n = lua_gettop(L);
   if (n == 0) return;
   luaL_checkstack(L, LUA_MINSTACK, "too many results to print");
   lua_getglobal(L, "print");
   lua_insert(L, 1);
-  if (lua_pcall(L, n, 0, 0) != LUA_OK)
-    fprintf(stderr, "cannot print the results: %s\n",
-            luaL_tolstring(L, -1, NULL));
+  if (lua_pcall(L, n, 0, 0) != LUA_OK) print_error(L);
 }
 
-static void run_statement(lua_State *L, void (*on_interrupt)(int)) {
-  signal(SIGINT, on_interrupt);
-  const int failed = slua_pcall(L, 0, LUA_MULTRET);
-  if (!failed) print_results(L);
-  signal(SIGINT, SIG_DFL);
-  sl_interrupt_clear();
-  if (failed) fprintf(stderr, "%s\n", luaL_tolstring(L, -1, NULL));
+static void run_statement(lua_State *L) {
+  slua_stop_arm(L, 1);
+  if (slua_pcall(L, 0, LUA_MULTRET) == LUA_OK)
+    print_results(L);
+  else
+    print_error(L);
+  slua_stop_disarm(L);
+  signal(SIGINT, SIG_IGN); /* until the next line is read */
 }
 
-void slua_repl(lua_State *L, void (*on_interrupt)(int)) {
+void slua_repl(lua_State *L) {
   reader r = {0};
   if (isatty(0))
     printf("sota-lua %s (%s). Ctrl-D leaves.\n", SL_VERSION, LUA_RELEASE);
   lua_settop(L, 0);
-  if (luaL_dostring(L, "require 'sota.all'") != LUA_OK)
-    fprintf(stderr, "%s\n", lua_tostring(L, -1));
+  if (luaL_dostring(L, "require 'sota.all'") != LUA_OK) print_error(L);
   reader_open(&r);
   for (;;) {
     lua_settop(L, 0);
     const int got = read_statement(L, &r);
     if (got == -1) break;
     if (got == 1)
-      run_statement(L, on_interrupt);
+      run_statement(L);
     else if (got == 0)
-      fprintf(stderr, "%s\n", lua_tostring(L, -1));
+      print_error(L);
   }
   reader_close(&r);
+  free(r.plain);
   if (isatty(0)) putchar('\n');
 }

@@ -66,6 +66,10 @@ typedef int slua_opener(lua_State *L); /* adds to the table on top */
 /* pcall with a traceback added to string errors. Like lua_pcall. */
 int slua_pcall(lua_State *L, int n_args, int n_results);
 
+/* Pushes the text of the error value on top, which stays, and returns it. Never
+ * raises, whatever the value and its __tostring are. */
+const char *slua_error_text(lua_State *L);
+
 /* An sl_spec's shape from arguments: numbers from arg on, or one table. */
 void slua_check_shape(lua_State *L, int arg, sl_ints *shape);
 

@@ -12,9 +12,11 @@ void slua_check(lua_State *L, sl_status status, const char *what) {
     luaL_error(L, "%s", sl_error());
 }
 
+/* Text gets a traceback. An object with a text of its own (__tostring) is
+ * handed on as it is: who raised it says all there is to say. */
 static int traceback(lua_State *L) {
   const char *message = lua_tostring(L, 1);
-  if (!message) return 1; /* not a string: handed on as it is */
+  if (!message) return 1;
   luaL_traceback(L, L, message, 1);
   return 1;
 }
@@ -26,6 +28,26 @@ int slua_pcall(lua_State *L, int n_args, int n_results) {
   const int status = lua_pcall(L, n_args, n_results, base);
   lua_remove(L, base);
   return status;
+}
+
+static int to_text(lua_State *L) {
+  luaL_tolstring(L, 1, NULL);
+  return 1;
+}
+
+const char *slua_error_text(lua_State *L) {
+  if (lua_type(L, -1) == LUA_TSTRING) {
+    lua_pushvalue(L, -1);
+  } else if (luaL_getmetafield(L, -1, "__tostring") != LUA_TNIL) {
+    lua_pop(L, 1);
+    lua_pushcfunction(L, to_text);
+    lua_pushvalue(L, -2);
+    lua_pcall(L, 1, 1, 0); /* of a broken __tostring, its own error */
+  } else {
+    lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, -1));
+  }
+  const char *text = lua_tostring(L, -1);
+  return text ? text : "(error object without a text)";
 }
 
 /* Edit distance with transpositions, for short names. */

@@ -21,12 +21,13 @@ local names = {
     .. "FuncSplitter Resize RandomResizedCrop RandomCrop CropPad FlipItem "
     .. "aug_transforms RandomResizedCropGPU RandomErasing Normalize Flip "
     .. "Dihedral Rotate Zoom Warp Brightness Contrast Saturation Hue "
-    .. "imagenet_stats cifar_stats URLs untar_data demo_data open_data",
+    .. "imagenet_stats cifar_stats read_csv ColReader ColSplitter URLs "
+    .. "untar_data demo_data open_data",
   optim = "Adam AdamW SGD RMSProp RAdam QHAdam Lamb Larc LARS ranger slice",
   callbacks = "Callback Mixup MixUp CutMix GradientAccumulation GradientClip "
-    .. "TerminateOnNaN CSVLogger ShortEpoch EMA EarlyStopping "
-    .. "EarlyStoppingCallback SaveModel SaveModelCallback ReduceLROnPlateau "
-    .. "BnFreeze",
+    .. "TerminateOnNaN CSVLogger ShortEpoch ProgressiveResize EMA "
+    .. "EarlyStopping EarlyStoppingCallback SaveModel SaveModelCallback "
+    .. "ReduceLROnPlateau BnFreeze",
   model_file = "load_learner",
 }
 

@@ -36,6 +36,15 @@ function check.fail(fmt, ...)
   error(message, user_level())
 end
 
+--- f(...) of the core; its errors point at the user's line too.
+---@param f function
+function check.call(f, ...)
+  local results = table.pack(pcall(f, ...))
+  if results[1] then return table.unpack(results, 2, results.n) end
+  if type(results[2]) == "string" then check.fail("%s", results[2]) end
+  error(results[2], 0)
+end
+
 --- "; did you mean 'x'?" or "", for messages.
 ---@param key string
 ---@param names string[]

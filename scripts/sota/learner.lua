@@ -3,6 +3,7 @@
 local core = require "sota.core"
 local callbacks = require "sota.callbacks.base"
 local check = require "sota.check"
+local data_in = require "sota.data_in"
 local losses = require "sota.losses"
 local metrics = require "sota.metrics"
 local optim = require "sota.optim"
@@ -13,8 +14,21 @@ local rates = require "sota.train.rates"
 local Learner = {}
 Learner.__name = "Learner"
 
--- What the loop sets during fit; read before, they are nil.
-function Learner.__index(_, key) return Learner[key] end
+-- learn.dls is checked when it is set, so it lies under another name. What the
+-- loop sets during fit is nil before.
+function Learner.__index(self, key)
+  if key == "dls" then return rawget(self, "loaders") end
+  return Learner[key]
+end
+
+function Learner.__newindex(self, key, value)
+  if key == "dls" then
+    data_in.check_loaders(value, "learn.dls")
+    data_in.check_classes(self.dls, value)
+    key, self.outputs_checked = "loaders", nil
+  end
+  rawset(self, key, value)
+end
 
 local arguments = check.spec("Learner", {
   {"loss_func", "any"}, {"opt_func", "any"}, {"lr", "rate", 1e-3},
@@ -44,23 +58,6 @@ local function metric_list(v)
   return list
 end
 
--- Loaders are the library's (data/loaders.lua), or any object with
--- spec(epoch_of), items() and # (batches), and a table of two: {train =, valid
--- =}. vocab and c, where there are classes.
-local function check_loaders(dls)
-  if type(dls) ~= "table" or type(dls.train) ~= "table" then
-    check.fail("Learner: the first argument must be DataLoaders, not %s",
-      check.describe(dls))
-  end
-  for _, name in ipairs{"train", "valid"} do
-    local dl = dls[name]
-    if dl and not (type(dl) == "table" and dl.spec and dl.items) then
-      check.fail("Learner: dls.%s must be a loader, not %s", name,
-        check.describe(dl))
-    end
-  end
-end
-
 --- Learner(dls, model, options)
 ---@class LearnerOptions
 ---@field loss_func? any CrossEntropyLossFlat(), or BCE for several labels
@@ -78,12 +75,12 @@ end
 ---@field train_bn? boolean true: norm layers of frozen groups are trained
 local function new(_, dls, model, options)
   local a = arguments(options or {})
-  check_loaders(dls)
+  data_in.check_loaders(dls, "Learner: the first argument")
   if type(model) ~= "table" or not model.is_module then
     check.fail("Learner: the second argument must be a model such as "
       .. "xresnet18{n_out = dls.c}, not %s", check.describe(model))
   end
-  a.dls, a.model = dls, model
+  a.loaders, a.model = dls, model
   a.metrics, a.cbs = metric_list(a.metrics), callbacks.flatten(a.cbs, {})
   a.opt_func = a.opt_func or optim.Adam
   a.loss_func = losses.resolve(a.loss_func or (dls.train.multi
@@ -119,6 +116,10 @@ local function forward(self, x) return self.model(x) end
 -- batch_loss(learn, pred, y): a callback may set it in before_batch, where the
 -- loss of that one batch is another than loss_func(pred, y).
 local function compute_loss(self, pred, y)
+  if self.outputs_checked ~= self.model then
+    data_in.check_outputs(self, pred)
+    self.outputs_checked = self.model
+  end
   local batch_loss = self.batch_loss
   if not batch_loss then return self.loss_func(pred, y) end
   self.batch_loss = nil
@@ -170,7 +171,9 @@ local function run(self, n_epoch, schedule, o)
   for _, cb in ipairs(spec.cbs) do
     if cb.configure then cb:configure(spec, self) end
   end
+  local before = self.recorder
   local count <close> = setmetatable({}, {__close = function()
+    if self.recorder == before then return end -- it never began
     self.epochs_done = base + #self.recorder.values
   end})
   core.fit(spec)
@@ -268,8 +271,8 @@ end
 local function loader_of(self, dl, what)
   dl = dl or self.dls.valid
   if type(dl) ~= "table" or not dl.spec then
-    check.fail("%s: dl must be a loader, such as dls.valid or dls:test_dl(paths)"
-      .. ", not %s", what, check.describe(dl))
+    check.fail("%s: dl must be a loader, such as dls:test_dl(paths), not %s",
+      what, check.describe(dl))
   end
   return dl
 end
@@ -315,18 +318,31 @@ function Learner:get_preds(...)
     #targs > 0 and core.cat(targs, {dim = 1}) or nil
 end
 
---- What is in this picture?
+--- What is in this picture? With several labels, lists of those that are more
+--- likely than the loss's thresh.
 ---@param path string an image file
----@return string label, integer class, tensor probabilities
+---@return string|string[] label, integer|integer[] class, tensor probabilities
 function Learner:predict(path)
-  local was = self.quiet
+  if type(path) ~= "string" then
+    check.fail("predict: wants the name of an image file, not %s",
+      check.describe(path))
+  end
+  if not self.dls.test_dl or not self.dls.vocab then
+    check.fail "predict: these loaders are not of images with classes"
+  end
+  local dl <close> = self.dls:test_dl(path)
+  local quiet = self.quiet
+  local restore <close> = setmetatable({}, {__close = function()
+    self.quiet = quiet
+  end})
   self.quiet = true
-  local ok, preds = pcall(self.get_preds, self, {dl = self.dls:test_dl(path)})
-  self.quiet = was
-  if not ok then error(preds, 0) end
-  local probabilities = preds:select{dim = 1, index = 1}
-  local k = preds:argmax(-1)[1]
-  return self.dls.vocab[k], k, probabilities
+  local probabilities = self:get_preds{dl = dl}:select{dim = 1, index = 1}
+  return model_file.answer(self.dls.vocab, probabilities,
+    model_file.thresh_of(self))
+end
+
+for _, part in ipairs{"sota.tta", "sota.training_loop"} do
+  for name, f in pairs(require(part)) do Learner[name] = f end
 end
 
 -- --- files -------------------------------------------------------------------

@@ -39,8 +39,8 @@ end
 
 -- 1 from first to last of n, counted from 0, last outside; 0 elsewhere.
 local function span(n, first, last)
-  local at = core.arange(0, n)
-  return core.ge(at, first) * core.lt(at, last)
+  local at = core.arange(1, n)
+  return core.gt(at, first) * core.le(at, last)
 end
 
 function CutMix:before_batch(learn)

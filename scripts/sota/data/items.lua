@@ -16,7 +16,8 @@ local image_arguments = check.spec("get_image_files", {
 ---@return files  #files, files:path(i)
 function items.get_image_files(...)
   local a = image_arguments(...)
-  return (core.data.scan(a.path, {recurse = a.recurse, folders = a.folders}))
+  return (check.call(core.data.scan, a.path,
+    {recurse = a.recurse, folders = a.folders}))
 end
 
 --- The name of the folder that a file lies in: its label, in most data sets.
@@ -52,7 +53,7 @@ local random_arguments = check.spec("RandomSplitter", {
 function items.RandomSplitter(...)
   local a = random_arguments(...)
   return function(files)
-    return core.data.split_random(#files, a.valid_pct,
+    return check.call(core.data.split_random, #files, a.valid_pct,
       a.seed or core.get "seed")
   end
 end
@@ -66,14 +67,17 @@ local folder_arguments = check.spec("GrandparentSplitter", {
 function items.GrandparentSplitter(...)
   local a = folder_arguments(...)
   return function(files)
-    return core.data.split_grandparent(files, a.train_name, a.valid_name)
+    return check.call(core.data.split_grandparent, files, a.train_name,
+      a.valid_name)
   end
 end
 
 --- The rows listed (from 1) are for validation.
 ---@param rows integer[]
 function items.IndexSplitter(rows)
-  return function(files) return core.data.split_rows(#files, rows) end
+  return function(files)
+    return check.call(core.data.split_rows, #files, rows)
+  end
 end
 
 --- f(item) is true for those of validation.
@@ -85,7 +89,7 @@ function items.FuncSplitter(f)
       local v = f(list and list[i] or files:path(i))
       if v then rows[#rows + 1] = i end
     end
-    return core.data.split_rows(#files, rows)
+    return check.call(core.data.split_rows, #files, rows)
   end
 end
 

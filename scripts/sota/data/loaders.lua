@@ -2,6 +2,7 @@
 -- a learner needs.
 local core = require "sota.core"
 local check = require "sota.check"
+local transforms = require "sota.data.transforms"
 
 local loaders = {}
 
@@ -17,12 +18,13 @@ function loaders.new(o)
                              augment = o.augment, files = o.files,
                              vocab = o.vocab or nil, multi = o.multi, pass = 0},
     DataLoader)
-  self.source = core.data.loader{
-    files = o.files, rows = o.rows, pipeline = o.pipeline, vocab = o.vocab,
+  self.source = check.call(core.data.loader, {
+    files = o.files, rows = o.rows, pipeline = o.pipeline,
+    vocab = o.vocab or nil,
     multi = o.multi, train = o.train, batch_size = o.bs, shuffle = o.shuffle,
     drop_last = o.drop_last, seed = o.seed, workers = o.workers,
     on_bad = o.on_bad, name = o.name,
-  }
+  })
   self.bs = self.source:batch_size()
   return self
 end
@@ -110,6 +112,7 @@ function DataLoader:__tostring()
 end
 
 function DataLoader:close() self.source:close() end
+DataLoader.__close = DataLoader.close
 
 -- --- both -------------------------------------------------------------------
 
@@ -176,14 +179,46 @@ function DataLoaders:close()
   self.valid:close()
 end
 
--- Normalize without statistics measures them on the first training batch.
+-- How many batches Normalize is to be measured on.
+local function batches_to_measure(list)
+  for _, t in ipairs(list) do if t.batches then return t.batches end end
+  return 1
+end
+
+-- The statistics of one set of pixels from those of its parts: {n, mean, std},
+-- deviations unbiased.
+local function pooled(parts)
+  local n, mean, std = 0, {0, 0, 0}, {0, 0, 0}
+  for _, p in ipairs(parts) do
+    n = n + p.n
+    for c = 1, 3 do mean[c] = mean[c] + p.n * p.mean[c] end
+  end
+  for c = 1, 3 do
+    mean[c] = mean[c] / n
+    for _, p in ipairs(parts) do
+      std[c] = std[c] + (p.n - 1) * p.std[c] ^ 2
+        + p.n * (p.mean[c] - mean[c]) ^ 2
+    end
+    std[c] = math.sqrt(std[c] / (n - 1))
+  end
+  return mean, std
+end
+
+-- Normalize without statistics measures them on the first training batches.
+-- The loader has other batch transforms afterwards.
 function loaders.measure(train)
   if not train.augment:needs_statistics() then return end
+  local parts, wanted = {}, batches_to_measure(train.o.batch_tfms)
+  local h, w = train:size()
   for _, x, _, rows in train.source:batches(1) do
-    train.augment:measure(x, {seed = train.seed, epoch = 1,
+    local mean, std = train.augment:measure(x, {seed = train.seed, epoch = 1,
       items = rows:totable(), train = true})
-    return
+    parts[#parts + 1] = {n = x:shape(1) * h * w, mean = mean, std = std}
+    if #parts == wanted then break end
   end
+  if #parts < 2 then return end
+  train.augment = transforms.augment(train.o.batch_tfms, pooled(parts))
+  train.o.augment = train.augment
 end
 
 return loaders
