@@ -86,8 +86,8 @@ local function counted(base, name)
     end
     local o = arguments(first or {})
     if o.average == "none" and not o.class then
-      check.fail("%s: average = \"none\" gives one number for each class, and a "
-        .. "column of the table has one; use class =", base)
+      check.fail("%s: average = \"none\" gives one number for each class, and "
+        .. "a column of the table has one; use class =", base)
     end
     return make(o)
   end

@@ -31,8 +31,8 @@ local function classes_of(t, what)
   end
   if t:dim() == 2 then return t:argmax(-1):totable(), t:shape(2) end
   if t:dim() ~= 1 then
-    check.fail("%s: class numbers (N) or scores (N, K) are wanted, not a tensor "
-      .. "of %d dimensions", what, t:dim())
+    check.fail("%s: class numbers (N) or scores (N, K) are wanted, not a "
+      .. "tensor of %d dimensions", what, t:dim())
   end
   return t:to "i32":totable(), 0
 end

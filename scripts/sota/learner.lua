@@ -62,7 +62,7 @@ end
 ---@class LearnerOptions
 ---@field loss_func? any CrossEntropyLossFlat(), or BCE for several labels
 ---@field opt_func? any Adam
----@field lr? number 1e-3: what fit uses unless told
+---@field lr? any 1e-3: what fit uses unless told; number, slice or list
 ---@field metrics? any a function (preds, targs), or a list
 ---@field cbs? any a callback, or a list
 ---@field wd? number weight decay; the optimiser's own unless given
@@ -201,7 +201,7 @@ local fit_arguments = check.spec("fit", {
 
 --- Trains with a constant learning rate.
 ---@param n_epoch integer
----@param lr? number the learner's lr
+---@param lr? any the learner's lr; number, slice or list: train/rates.lua
 ---@param options? {wd: number, cbs: any, reset_opt: boolean}
 function Learner:fit(...)
   local a = fit_arguments(...)
@@ -222,7 +222,7 @@ local one_cycle_arguments = check.spec("fit_one_cycle", {
 --- One cycle: the rate goes from lr_max/div up to lr_max and down to
 --- lr_max/div_final along cosines, momentum the other way.
 ---@param n_epoch integer
----@param lr_max? number the learner's lr
+---@param lr_max? any the learner's lr
 ---@param options? {div: number, div_final: number, pct_start: number, moms: number[], wd: number, cbs: any, reset_opt: boolean}
 function Learner:fit_one_cycle(...)
   local a = one_cycle_arguments(...)
@@ -245,7 +245,7 @@ local flat_cos_arguments = check.spec("fit_flat_cos", {
 --- A constant rate for pct_start of the training, then down to lr/div_final
 --- along a cosine.
 ---@param n_epoch integer
----@param lr? number
+---@param lr? any
 ---@param options? {div_final: number, pct_start: number, wd: number, cbs: any, reset_opt: boolean}
 function Learner:fit_flat_cos(...)
   local a = flat_cos_arguments(...)
@@ -341,7 +341,8 @@ function Learner:predict(path)
     model_file.thresh_of(self))
 end
 
-for _, part in ipairs{"sota.tta", "sota.training_loop"} do
+for _, part in ipairs{"sota.tta", "sota.training_loop", "sota.train.freeze",
+                      "sota.train.fine_tune", "sota.train.lr_find"} do
   for name, f in pairs(require(part)) do Learner[name] = f end
 end
 
@@ -378,12 +379,6 @@ function Learner:__tostring()
     self.dls.c and (", %d classes"):format(self.dls.c) or "",
     tostring(self.loss_func), tostring(self.opt or self.opt_func), all, trained,
     tostring(self.model))
-end
-
-for _, part in ipairs{"groups", "fine_tune", "lr_find"} do
-  for name, method in pairs(require("sota.train." .. part).methods) do
-    Learner[name] = method
-  end
 end
 
 return Learner

@@ -3,10 +3,10 @@
 require "sota.all"
 local core = require "sota.core"
 local check = require "check"
+local demo = require "demo"
 
-local dir = os.tmpname()
-os.remove(dir)
-core.data.demo(dir, {train = 40, valid = 20, seed = 1})
+local folder <close> = demo.folder()
+local dir = demo.write(folder)
 
 local function get_dls(bs, size)
   return DataBlock{

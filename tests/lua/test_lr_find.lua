@@ -8,7 +8,7 @@ local optim = require "sota.optim"
 local callbacks = require "sota.callbacks"
 local Learner = require "sota.learner"
 local suggest = require "sota.train.suggest"
-local lr_find = require "sota.train.lr_find"
+local curve = require "sota.train.curve"
 
 local golden = check.golden "lr_find"
 
@@ -23,7 +23,7 @@ end)
 
 check.test("rates are read without the curve's ends, in single precision", function()
   for _, kind in ipairs{"smooth", "raw"} do
-    local found = assert(lr_find.read(golden.lrs, golden[kind .. "_loss"], 100))
+    local found = assert(curve.read(golden.lrs, golden[kind .. "_loss"], 100))
     for rule, want in pairs(golden["suggest_on_" .. kind]) do
       check.equal(found[rule], want, kind .. " " .. rule)
     end
@@ -33,7 +33,7 @@ end)
 check.test("no rate, and why", function()
   local nan = 0 / 0
   local function reason(want, lrs, losses)
-    local found, why = lr_find.read(lrs, losses, #lrs)
+    local found, why = curve.read(lrs, losses, #lrs)
     check.equal(found, nil)
     assert(why:find(want, 1, true), why)
   end
@@ -43,7 +43,7 @@ check.test("no rate, and why", function()
 end)
 
 check.test("a curve that is too short for slide", function()
-  local found = assert(lr_find.read({1, 2, 3, 4, 5, 6, 7, 8, 9}, {9, 8, 7, 6, 5, 4, 3, 2, 1}, 9))
+  local found = assert(curve.read({1, 2, 3, 4, 5, 6, 7, 8, 9}, {9, 8, 7, 6, 5, 4, 3, 2, 1}, 9))
   check.equal(found.slide, nil)
   assert(found.valley)
   assert(tostring(found):find "slide none")

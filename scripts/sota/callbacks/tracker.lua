@@ -33,13 +33,15 @@ local function monitored(self, learn)
   local v = row[self.monitor]
   if v then return v end
   local columns = {"train_loss", "valid_loss"}
-  for _, name in ipairs(learn.recorder.names) do columns[#columns + 1] = name end
+  for _, name in ipairs(learn.recorder.names) do
+    columns[#columns + 1] = name
+  end
   if not row.valid_loss then
     check.fail("%s: '%s' was not measured: there is no validation set",
       self.name, self.monitor)
   end
-  check.fail("%s: there is no column '%s' to monitor%s; there are %s", self.name,
-    self.monitor, check.did_you_mean(self.monitor, columns),
+  check.fail("%s: there is no column '%s' to monitor%s; there are %s",
+    self.name, self.monitor, check.did_you_mean(self.monitor, columns),
     table.concat(columns, ", "))
 end
 
@@ -113,7 +115,8 @@ trackers.EarlyStopping = tracker{
 trackers.ReduceLROnPlateau = tracker{
   name = "ReduceLROnPlateau", order = 62,
   options = {{"patience", "integer", 1, min = 1},
-             {"factor", "number", 10, min = 1}, {"min_lr", "number", 0, min = 0}},
+             {"factor", "number", 10, min = 1},
+             {"min_lr", "number", 0, min = 0}},
   after_epoch = function(self, learn)
     if self.wait < self.patience then return end
     self.wait = 0

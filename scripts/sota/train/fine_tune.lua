@@ -66,4 +66,4 @@ function Learner:fit_sgdr(...)
     end), a)
 end
 
-return {methods = Learner}
+return Learner

@@ -4,14 +4,12 @@
 --   Learner(dls, model, {splitter = function(m)
 --     return {{m.stem, m.stages}, {m.head}}
 --   end})
---   learn:freeze()         only the last group is trained
---   learn:freeze_to(1)     the first group is frozen
---   learn:unfreeze()
+--   learn:fit_one_cycle(5, slice(1e-5, 1e-3))    rates.lua
+--   learn:freeze()                               freeze.lua
 --
 -- A group is a list of modules and parameters (or one module). Without a
 -- splitter the model's own groups() is asked, and without that there is one
--- group. The parameters of norm layers are trained in frozen groups too, unless
--- the learner has train_bn = false.
+-- group.
 local core = require "sota.core"
 local check = require "sota.check"
 
@@ -91,41 +89,5 @@ function groups.of(model, splitter)
   for name in model:named_parameters() do of[name] = 1 end
   return of, 1
 end
-
--- --- the learner's methods ---------------------------------------------------
-
-local Learner = {}
-
---- Freezes the first n groups: their weights no longer change, the parameters
---- of their norm layers do (unless train_bn = false). The optimiser forgets its
---- moments.
----@param n integer from the end when negative: -1 trains the last group only
-function Learner:freeze_to(n)
-  if math.type(n) ~= "integer" then
-    check.fail("freeze_to: wants how many groups to freeze, not %s",
-      check.describe(n))
-  end
-  local of, count = groups.of(self.model, self.splitter)
-  local frozen = n < 0 and count + n or n
-  if frozen < 0 or frozen >= count then
-    check.fail("freeze_to(%d): the model has %d parameter group%s, and one at "
-      .. "least must be trained", n, count, count == 1 and "" or "s")
-  end
-  for name, t, owner in self.model:named_parameters() do
-    t:requires_grad(of[name] > frozen or (self.train_bn and owner.is_norm)
-      or false)
-  end
-  self:with_opt():clear_state()
-  return self
-end
-
---- Trains the last group only (and norm layers). With one group nothing is
---- frozen.
-function Learner:freeze() return self:freeze_to(-1) end
-
---- Trains everything.
-function Learner:unfreeze() return self:freeze_to(0) end
-
-groups.methods = Learner
 
 return groups

@@ -67,7 +67,7 @@ function rates.of_groups(lr, n)
   return list
 end
 
-check.add_kind("rate", rates.is_rate, "a learning rate of at least 0, slice(lo, "
-  .. "hi) or a list with one for each group")
+check.add_kind("rate", rates.is_rate, "a learning rate of at least 0, "
+  .. "slice(lo, hi) or a list with one for each group")
 
 return rates
