@@ -23,6 +23,10 @@ Counted.__index = Counted
 function Counted:reset() self.confusion = Confusion.new() end
 
 function Counted:accumulate(learn)
+  if learn.dls and learn.dls.train.multi then
+    check.fail("%s: is for items of one class each; these have several labels, "
+      .. "for which there is accuracy_multi", self.name)
+  end
   self.vocab = learn.dls and learn.dls.vocab
   self.confusion:add(learn.pred, learn.yb)
 end

@@ -136,6 +136,9 @@ check.test("mistakes", function()
     metrics.f1_score, {average = "marco"})
   check.fails("one number for each class", metrics.recall, {average = "none"})
   check.fails("wants a Learner, not 3", Interpretation.from_learner, 3)
+  local several = mlp.learner{metrics = metrics.f1_score}
+  several.dls.train.multi = true
+  check.fails("f1_score: is for items of one class each", several.validate, several)
   local interp = Interpretation.new{preds = p, targs = p}
   check.fails("the loss of each item is not known", interp.top_losses, interp, 3)
   local learn = Learner(mlp.loaders(), mlp.model(), {quiet = true, loss_func = function(x, y)
