@@ -7,7 +7,6 @@
 #include <lauxlib.h>
 #include <limits.h>
 #include <lualib.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,33 +16,9 @@
 #include "base/interrupt.h"
 #include "lua/repl.h"
 #include "lua/slua.h"
+#include "lua/stop.h"
 
 enum { EXIT_INTERRUPTED = 130 };
-
-static lua_State *main_state; /* for the signal handler */
-static volatile sig_atomic_t keep_session;
-
-/* --- interrupts ----------------------------------------------------------- */
-
-static void stop(lua_State *L, lua_Debug *ar) {
-  (void)ar;
-  lua_sethook(L, NULL, 0, 0);
-  sl_interrupt_clear();
-  luaL_error(L, "interrupted!");
-}
-
-/* The first Ctrl-C stops Lua at its next instruction, or lets a training loop
- * end its batch. The second stops Lua in any case. The third, when Lua has not
- * come to an instruction since, ends the process, but never the prompt's. */
-static void on_interrupt(int signal_number) {
-  const int before = sl_interrupt_pending();
-  signal(signal_number, on_interrupt);
-  sl_interrupt_request();
-  if (before == 0 && sl_interrupt_deferred()) return;
-  if (before >= 2 && !keep_session) _exit(EXIT_INTERRUPTED);
-  const int events = LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT;
-  lua_sethook(main_state, stop, events, 1);
-}
 
 /* --- running -------------------------------------------------------------- */
 
@@ -66,12 +41,10 @@ static int report(lua_State *L) {
 }
 
 static int call(lua_State *L, int n_args) {
-  signal(SIGINT, on_interrupt);
+  slua_stop_arm(L, 0);
   const int failed = slua_pcall(L, n_args, 0);
-  signal(SIGINT, SIG_DFL);
   const int code = failed ? report(L) : EXIT_SUCCESS;
-  lua_sethook(L, NULL, 0, 0); /* what came too late to stop anything */
-  sl_interrupt_clear();
+  slua_stop_disarm(L);
   return code;
 }
 
@@ -139,12 +112,6 @@ static int run_actions(lua_State *L, char **argv, const arguments *a) {
                                    : run_library(L, what);
     if (status != EXIT_SUCCESS) return status;
   }
-  return EXIT_SUCCESS;
-}
-
-static int run_prompt(lua_State *L) {
-  keep_session = 1;
-  slua_repl(L, on_interrupt);
   return EXIT_SUCCESS;
 }
 
@@ -226,9 +193,11 @@ static int run(lua_State *L, int argc, char **argv, const arguments *a) {
   if (status == EXIT_SUCCESS && has_script)
     status = run_script(L, a->from_stdin ? NULL : argv[a->script]);
   if (status != EXIT_SUCCESS) return status;
-  if (a->interactive) return run_prompt(L);
-  if (has_script || a->n_statements || a->version) return EXIT_SUCCESS;
-  return isatty(0) ? run_prompt(L) : run_file(L, NULL);
+  const int is_done = has_script || a->n_statements || a->version;
+  if (!a->interactive && is_done) return EXIT_SUCCESS;
+  if (!a->interactive && !isatty(0)) return run_file(L, NULL);
+  slua_repl(L);
+  return EXIT_SUCCESS;
 }
 
 typedef struct program {
@@ -254,7 +223,7 @@ int main(int argc, char **argv) {
     fputs(usage, stdout);
     return EXIT_SUCCESS;
   }
-  lua_State *L = main_state = luaL_newstate();
+  lua_State *L = luaL_newstate();
   if (!L) {
     fprintf(stderr, "sota-lua: not enough memory\n");
     return EXIT_FAILURE;

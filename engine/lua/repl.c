@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/interrupt.h"
 #include "lua/slua.h"
+#include "lua/stop.h"
 
 #ifdef SL_HAVE_EDIT
 #include <histedit.h>
@@ -177,18 +177,17 @@ static void print_results(lua_State *L) {
   if (lua_pcall(L, n, 0, 0) != LUA_OK) print_error(L);
 }
 
-static void run_statement(lua_State *L, void (*on_interrupt)(int)) {
-  signal(SIGINT, on_interrupt);
+static void run_statement(lua_State *L) {
+  slua_stop_arm(L, 1);
   if (slua_pcall(L, 0, LUA_MULTRET) == LUA_OK)
     print_results(L);
   else
     print_error(L);
-  signal(SIGINT, SIG_IGN); /* between two lines there is nothing to stop */
-  lua_sethook(L, NULL, 0, 0);
-  sl_interrupt_clear();
+  slua_stop_disarm(L);
+  signal(SIGINT, SIG_IGN); /* until the next line is read */
 }
 
-void slua_repl(lua_State *L, void (*on_interrupt)(int)) {
+void slua_repl(lua_State *L) {
   reader r = {0};
   if (isatty(0))
     printf("sota-lua %s (%s). Ctrl-D leaves.\n", SL_VERSION, LUA_RELEASE);
@@ -200,7 +199,7 @@ void slua_repl(lua_State *L, void (*on_interrupt)(int)) {
     const int got = read_statement(L, &r);
     if (got == -1) break;
     if (got == 1)
-      run_statement(L, on_interrupt);
+      run_statement(L);
     else if (got == 0)
       print_error(L);
   }

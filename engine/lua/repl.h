@@ -6,8 +6,7 @@
 
 /* Reads and runs lines until the end of input. Expressions print their values;
  * an unfinished statement goes on on the next line; Ctrl-C clears the line, or
- * stops what is running, and never ends the session. on_interrupt is the
- * handler for SIGINT while Lua runs. */
-void slua_repl(lua_State *L, void (*on_interrupt)(int));
+ * stops what is running, and never ends the session. */
+void slua_repl(lua_State *L);
 
 #endif

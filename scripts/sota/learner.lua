@@ -157,7 +157,9 @@ local function run(self, n_epoch, schedule, o)
   for _, cb in ipairs(spec.cbs) do
     if cb.configure then cb:configure(spec, self) end
   end
+  local before = self.recorder
   local count <close> = setmetatable({}, {__close = function()
+    if self.recorder == before then return end -- it never began
     self.epochs_done = base + #self.recorder.values
   end})
   core.fit(spec)
@@ -290,24 +292,17 @@ function Learner:get_preds(...)
     #targs > 0 and core.cat(targs, {dim = 1}) or nil
 end
 
--- The classes whose probability is above the loss's threshold: names, numbers.
-local function several(self, probabilities)
-  local names, numbers = {}, {}
-  for k, p in ipairs(probabilities:totable()) do
-    if p > (self.loss_func.thresh or 0.5) then
-      names[#names + 1], numbers[#numbers + 1] = self.dls.vocab[k], k
-    end
-  end
-  return names, numbers, probabilities
-end
-
---- What is in this picture? With several classes an item, lists of them.
+--- What is in this picture? With several labels, lists of those that are more
+--- likely than the loss's thresh.
 ---@param path string an image file
----@return string label, integer class, tensor probabilities
+---@return string|string[] label, integer|integer[] class, tensor probabilities
 function Learner:predict(path)
   if type(path) ~= "string" then
     check.fail("predict: wants the name of an image file, not %s",
       check.describe(path))
+  end
+  if not self.dls.test_dl or not self.dls.vocab then
+    check.fail "predict: these loaders are not of images with classes"
   end
   local dl <close> = self.dls:test_dl(path)
   local quiet = self.quiet
@@ -316,9 +311,8 @@ function Learner:predict(path)
   end})
   self.quiet = true
   local probabilities = self:get_preds{dl = dl}:select{dim = 1, index = 1}
-  if self.dls.train.multi then return several(self, probabilities) end
-  local k = probabilities:argmax(1):item()
-  return self.dls.vocab[k], k, probabilities
+  return model_file.answer(self.dls.vocab, probabilities,
+    model_file.thresh_of(self))
 end
 
 for _, part in ipairs{"sota.tta", "sota.training_loop"} do

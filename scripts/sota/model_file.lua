@@ -14,6 +14,27 @@ local function statistics_of(dls)
   return mean and {mean = mean, std = std} or nil
 end
 
+--- The probability above which a label holds, where images have several; nil
+--- where each has one.
+function model_file.thresh_of(learn)
+  return learn.dls.train.multi and (learn.loss_func.thresh or 0.5) or nil
+end
+
+--- Label and class number of probabilities (K); lists of them with a thresh.
+function model_file.answer(vocab, probabilities, thresh)
+  if not thresh then
+    local k = probabilities:argmax(1):item()
+    return vocab[k], k, probabilities
+  end
+  local labels, classes = {}, {}
+  for k, p in ipairs(probabilities:totable()) do
+    if p > thresh then
+      labels[#labels + 1], classes[#classes + 1] = vocab[k], k
+    end
+  end
+  return labels, classes, probabilities
+end
+
 -- How an image becomes the model's input.
 local function input_of(dls)
   local dl = dls.valid
@@ -25,13 +46,14 @@ end
 
 local function metadata_of(learn)
   local dls, json = learn.dls, core.json.encode
-  local arch = learn.model.arch
+  local arch, thresh = learn.model.arch, model_file.thresh_of(learn)
   local metadata = {
     format = FORMAT,
     sota_lua = core.version,
     architecture = arch and json(arch) or nil,
     classes = dls.vocab and json(dls.vocab:totable()) or nil,
     loss = tostring(learn.loss_func),
+    thresh = thresh and json(thresh) or nil,
     history = json{epochs = learn.epochs_done,
                    rows = learn.recorder and learn.recorder.values or nil},
   }
@@ -134,16 +156,16 @@ function model_file.load_learner(file)
     batch[i] = t
   end
   return setmetatable({
-    model = model, vocab = classes,
+    model = model, vocab = classes, thresh = decoded(metadata, "thresh"),
     pipeline = transforms.pipeline(transforms.load(
       decoded(metadata, "item_tfms") or {})),
     augment = transforms.augment(transforms.load(batch)),
   }, Predictor)
 end
 
---- What is in this picture?
+--- What is in this picture? As Learner:predict.
 ---@param path string
----@return string label, integer class, tensor probabilities
+---@return string|string[] label, integer|integer[] class, tensor probabilities
 function Predictor:predict(path)
   local files = core.data.files()
   files:add(path)
@@ -152,10 +174,10 @@ function Predictor:predict(path)
   for _, x in loader:batches(1) do
     local probabilities = core.no_grad(function()
       local images = self.augment:apply(x, {train = false})
-      return self.model(images):softmax(-1):select{dim = 1, index = 1}
+      local logits = self.model(images):select{dim = 1, index = 1}
+      return self.thresh and logits:sigmoid() or logits:softmax(-1)
     end)
-    local k = probabilities:argmax(1):item()
-    return self.vocab[k], k, probabilities
+    return model_file.answer(self.vocab, probabilities, self.thresh)
   end
 end
 
