@@ -8,6 +8,8 @@ local losses = require "sota.losses"
 local metrics = require "sota.metrics"
 local optim = require "sota.optim"
 local model_file = require "sota.model_file"
+local groups = require "sota.train.groups"
+local rates = require "sota.train.rates"
 
 local Learner = {}
 Learner.__name = "Learner"
@@ -29,11 +31,12 @@ function Learner.__newindex(self, key, value)
 end
 
 local arguments = check.spec("Learner", {
-  {"loss_func", "any"}, {"opt_func", "any"}, {"lr", "number", 1e-3, min = 0},
+  {"loss_func", "any"}, {"opt_func", "any"}, {"lr", "rate", 1e-3},
   {"metrics", "any"}, {"cbs", "any"}, {"wd", "number", min = 0},
   {"wd_bn_bias", "boolean", false}, {"moms", "table", {0.95, 0.85, 0.95}},
   {"path", "string", "."}, {"model_dir", "string", "models"},
   {"quiet", "boolean", false}, {"history", "string"},
+  {"splitter", "callable"}, {"train_bn", "boolean", true},
 })
 
 local function metric_list(v)
@@ -59,7 +62,7 @@ end
 ---@class LearnerOptions
 ---@field loss_func? any CrossEntropyLossFlat(), or BCE for several labels
 ---@field opt_func? any Adam
----@field lr? number 1e-3: what fit uses unless told
+---@field lr? any 1e-3: what fit uses unless told; number, slice or list
 ---@field metrics? any a function (preds, targs), or a list
 ---@field cbs? any a callback, or a list
 ---@field wd? number weight decay; the optimiser's own unless given
@@ -68,6 +71,8 @@ end
 ---@field path? string where models/ goes
 ---@field history? string file name of history.csv, written by each fit
 ---@field quiet? boolean no table, no progress line
+---@field splitter? function model -> list of parameter groups: train/groups.lua
+---@field train_bn? boolean true: norm layers of frozen groups are trained
 local function new(_, dls, model, options)
   local a = arguments(options or {})
   data_in.check_loaders(dls, "Learner: the first argument")
@@ -92,9 +97,18 @@ setmetatable(Learner, {__call = new})
 function Learner:create_opt()
   if self.opt then self.opt:close() end
   self.opt = optim.make(self.opt_func, self.model,
-    {wd_bn_bias = self.wd_bn_bias})
-  self.opt:set("lr", self.lr)
+    {wd_bn_bias = self.wd_bn_bias,
+     groups = groups.of(self.model, self.splitter)})
+  self.opt:set("lr", rates.of_groups(self.lr, self.opt:groups()))
   if self.wd then self.opt:set("wd", self.wd) end
+end
+
+--- The optimiser, made if there is none yet (or anew).
+---@param reset? boolean
+---@return optimiser
+function Learner:with_opt(reset)
+  if not self.opt or reset then self:create_opt() end
+  return self.opt
 end
 
 local function forward(self, x) return self.model(x) end
@@ -143,7 +157,7 @@ local function first_epoch() return 1 end
 -- of the training set.
 local function run(self, n_epoch, schedule, o)
   check_training_set(self)
-  if not self.opt or o.reset_opt then self:create_opt() end
+  self:with_opt(o.reset_opt)
   local wd = o.wd or self.wd
   if wd then self.opt:set("wd", wd) end
   local spec = spec_of(self, o.cbs)
@@ -166,27 +180,40 @@ local function run(self, n_epoch, schedule, o)
   return self
 end
 
+Learner.run_schedule = run
+
+--- The learning rate's part of a schedule: make(lr) for each group's rate.
+---@param lr any number, slice or list; the learner's lr
+---@param make fun(lr: number): schedule
+function Learner:lr_schedules(lr, make)
+  local opt, list = self:with_opt(), {}
+  for g, rate in ipairs(rates.of_groups(lr or self.lr, opt:groups())) do
+    list[g] = {hyper = "lr", group = g, schedule = make(rate)}
+  end
+  return list
+end
+
 local fit_arguments = check.spec("fit", {
   {"n_epoch", "integer", required = true, min = 1},
-  {"lr", "number", min = 0}, {"wd", "number", min = 0}, {"cbs", "any"},
+  {"lr", "rate"}, {"wd", "number", min = 0}, {"cbs", "any"},
   {"reset_opt", "boolean", false},
 })
 
 --- Trains with a constant learning rate.
 ---@param n_epoch integer
----@param lr? number the learner's lr
+---@param lr? any the learner's lr; number, slice or list: train/rates.lua
 ---@param options? {wd: number, cbs: any, reset_opt: boolean}
 function Learner:fit(...)
   local a = fit_arguments(...)
-  if not self.opt or a.reset_opt then self:create_opt() end
-  self.opt:set("lr", a.lr or self.lr)
+  local opt = self:with_opt(a.reset_opt)
+  opt:set("lr", rates.of_groups(a.lr or self.lr, opt:groups()))
   a.reset_opt = false
   return run(self, a.n_epoch, nil, a)
 end
 
 local one_cycle_arguments = check.spec("fit_one_cycle", {
   {"n_epoch", "integer", required = true, min = 1},
-  {"lr_max", "number", min = 0}, {"div", "number", 25, min = 1},
+  {"lr_max", "rate"}, {"div", "number", 25, min = 1},
   {"div_final", "number", 1e5, min = 1},
   {"pct_start", "number", 0.25, min = 0, max = 1}, {"wd", "number", min = 0},
   {"moms", "table"}, {"cbs", "any"}, {"reset_opt", "boolean", false},
@@ -195,21 +222,21 @@ local one_cycle_arguments = check.spec("fit_one_cycle", {
 --- One cycle: the rate goes from lr_max/div up to lr_max and down to
 --- lr_max/div_final along cosines, momentum the other way.
 ---@param n_epoch integer
----@param lr_max? number the learner's lr
+---@param lr_max? any the learner's lr
 ---@param options? {div: number, div_final: number, pct_start: number, moms: number[], wd: number, cbs: any, reset_opt: boolean}
 function Learner:fit_one_cycle(...)
   local a = one_cycle_arguments(...)
-  local lr, moms = a.lr_max or self.lr, a.moms or self.moms
-  local cos = core.schedule.combined_cos
-  return run(self, a.n_epoch, {
-    {hyper = "lr", schedule = cos(a.pct_start, lr / a.div, lr,
-                                  lr / a.div_final)},
-    {hyper = "mom", schedule = cos(a.pct_start, moms[1], moms[2], moms[3])},
-  }, a)
+  local moms, cos = a.moms or self.moms, core.schedule.combined_cos
+  local schedule = self:lr_schedules(a.lr_max, function(lr)
+    return cos(a.pct_start, lr / a.div, lr, lr / a.div_final)
+  end)
+  schedule[#schedule + 1] = {hyper = "mom",
+    schedule = cos(a.pct_start, moms[1], moms[2], moms[3])}
+  return run(self, a.n_epoch, schedule, a)
 end
 
 local flat_cos_arguments = check.spec("fit_flat_cos", {
-  {"n_epoch", "integer", required = true, min = 1}, {"lr", "number", min = 0},
+  {"n_epoch", "integer", required = true, min = 1}, {"lr", "rate"},
   {"div_final", "number", 1e5, min = 1},
   {"pct_start", "number", 0.75, min = 0, max = 1}, {"wd", "number", min = 0},
   {"cbs", "any"}, {"reset_opt", "boolean", false},
@@ -218,15 +245,13 @@ local flat_cos_arguments = check.spec("fit_flat_cos", {
 --- A constant rate for pct_start of the training, then down to lr/div_final
 --- along a cosine.
 ---@param n_epoch integer
----@param lr? number
+---@param lr? any
 ---@param options? {div_final: number, pct_start: number, wd: number, cbs: any, reset_opt: boolean}
 function Learner:fit_flat_cos(...)
   local a = flat_cos_arguments(...)
-  local lr = a.lr or self.lr
-  return run(self, a.n_epoch, {
-    {hyper = "lr", schedule = core.schedule.combined_cos(a.pct_start, lr, lr,
-                                                         lr / a.div_final)},
-  }, a)
+  return run(self, a.n_epoch, self:lr_schedules(a.lr, function(lr)
+    return core.schedule.combined_cos(a.pct_start, lr, lr, lr / a.div_final)
+  end), a)
 end
 
 -- --- using -------------------------------------------------------------------
@@ -280,7 +305,8 @@ function Learner:get_preds(...)
   local preds, targs = {}, {}
   local collector = {order = 1000, after_pred = function(_, learn)
     local p = learn.pred
-    if a.act and self.loss_func.activation then
+    if a.act and type(self.loss_func) == "table"
+      and self.loss_func.activation then
       p = self.loss_func:activation(p)
     end
     preds[#preds + 1] = p:clone():keep()
@@ -315,7 +341,8 @@ function Learner:predict(path)
     model_file.thresh_of(self))
 end
 
-for _, part in ipairs{"sota.tta", "sota.training_loop"} do
+for _, part in ipairs{"sota.tta", "sota.training_loop", "sota.train.freeze",
+                      "sota.train.fine_tune", "sota.train.lr_find"} do
   for name, f in pairs(require(part)) do Learner[name] = f end
 end
 

@@ -20,7 +20,7 @@ local base = require "sota.callbacks.base"
 local resize = require "sota.data.resize"
 
 local ProgressiveResize = base.Callback{
-  name = "ProgressiveResize",
+  name = "ProgressiveResize", trial = false,
   options = {
     {"from", "integer", 128, min = 1}, {"to", "integer", min = 1},
     {"start", "number", 0.3, min = 0, max = 1},
