@@ -12,11 +12,12 @@ void slua_check(lua_State *L, sl_status status, const char *what) {
     luaL_error(L, "%s", sl_error());
 }
 
-/* Text gets a traceback. An object with a text of its own (__tostring) is
- * handed on as it is: who raised it says all there is to say. */
+/* Text gets a traceback, once: that of the innermost slua_pcall is the longest.
+ * An object with a text of its own (__tostring) is handed on as it is: who
+ * raised it says all there is to say. */
 static int traceback(lua_State *L) {
   const char *message = lua_tostring(L, 1);
-  if (!message) return 1;
+  if (!message || strstr(message, "\nstack traceback:\n")) return 1;
   luaL_traceback(L, L, message, 1);
   return 1;
 }

@@ -161,6 +161,11 @@ local why = fails("planted", core.fit, new_spec{cbs = {
 assert(why:find("traceback"), "real errors come with a traceback")
 assert(closed == 1 and aborted == 1)
 
+local nested = fails("planted", core.fit, new_spec{cbs = {{after_pred = function()
+  core.fit(new_spec{cbs = {{after_pred = function() error("planted") end}}})
+end}}})
+assert(select(2, nested:gsub("stack traceback", "")) == 1, "one traceback: " .. nested)
+
 local object = {code = 3}
 local ok, got = pcall(core.fit, new_spec{cbs = {{after_loss = function() error(object) end}}})
 assert(not ok and got == object, "error objects arrive as they were")
