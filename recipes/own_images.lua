@@ -29,7 +29,7 @@ local file = opt.out .. "/model.safetensors"
 
 if opt.image then
   local label, k, probabilities = load_learner(file):predict(opt.image)
-  print(("%s (%.1f %%)"):format(label, 100 * probabilities[k]:item()))
+  print(("%s (%.1f %%)"):format(label, 100 * probabilities[k]))
   return
 end
 

@@ -111,11 +111,32 @@ local function warn_of_statistics(file, stored, dls)
   end
 end
 
+-- "224x224 pixels, from Resize{size = 460}"
+local function size_text(size, item_tfms)
+  local parts = {}
+  for i, t in ipairs(item_tfms) do parts[i] = tostring(t) end
+  return ("%dx%d pixels, from %s"):format(size[1], size[2],
+    #parts > 0 and table.concat(parts, ", ") or "whole images")
+end
+
+-- Nor is another size: progressive resizing wants it.
+local function warn_of_size(file, metadata, dls)
+  local size, tfms = decoded(metadata, "size"), decoded(metadata, "item_tfms")
+  if not size or not tfms or not dls.valid.o then return end
+  local stored = size_text(size, transforms.load(tfms))
+  local here = size_text({dls.valid:size()}, dls.valid.o.item_tfms)
+  if stored ~= here then
+    warn(("%s was trained on images of %s; those of dls are of %s"):format(
+      file, stored, here))
+  end
+end
+
 --- Reads weights into learn's model; see Learner:load.
 function model_file.load(learn, file, options)
   local tensors, metadata = core.safetensors.load(file, {oihw = true})
   check_classes(file, decoded(metadata, "classes"), learn.dls.vocab)
   warn_of_statistics(file, decoded(metadata, "statistics"), learn.dls)
+  warn_of_size(file, metadata, learn.dls)
   learn.model:load_state_dict(tensors, options)
 end
 

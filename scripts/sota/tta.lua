@@ -46,11 +46,18 @@ end
 
 -- --- passes --------------------------------------------------------------------
 
--- dl in another form; a loader that cannot be changed stays as it is.
-local function form(dl, train)
-  if not dl.with then return dl end
-  return dl:with{train = train, shuffle = false, drop_last = false,
-                 name = "tta"}
+local function form_of(train)
+  return {train = train, shuffle = false, drop_last = false, name = "tta"}
+end
+
+-- dl in training form and plainly, in its own order and whole; both keep the
+-- decoded images for each other. A loader that cannot be changed stays as it
+-- is.
+local function forms(dl, megabytes)
+  if not dl.with then return dl, dl end
+  local augmented = dl.kept and dl:kept(form_of(true), megabytes)
+    or dl:with(form_of(true))
+  return augmented, augmented:with(form_of(false))
 end
 
 -- A pass draws by its number, as training does by its epoch.
@@ -74,7 +81,7 @@ end
 
 -- The mean (or the largest) of n passes in training form, and the plain one.
 local function random_passes(learn, dl, a)
-  local augmented, plain = form(dl, true), form(dl, false)
+  local augmented, plain = forms(dl, a.cache)
   local passes <close> = start_passes(learn, a.n * batches_of(augmented)
     + batches_of(plain))
   local list, targs = {}, nil
@@ -92,7 +99,7 @@ local function view_passes(learn, dl, a)
   if not (dl.source and dl.transform) then
     check.fail("tta: views need a loader of images, such as dls.valid")
   end
-  local plain = form(dl, false)
+  local plain = dl:with(form_of(false))
   local loader, sizes = views.loader(plain, a.views)
   local n = views.count(a.views)
   local passes <close> = start_passes(learn, n * #plain)
@@ -117,6 +124,7 @@ local arguments = check.spec("tta", {
   {"use_max", "boolean", false}, {"dl", "table"},
   {"ds_idx", "integer", 2, min = 1, max = 2},
   {"views", "string", choices = views.names},
+  {"cache", "integer", min = 0},
 })
 
 local function loader_of(learn, a)
@@ -134,8 +142,9 @@ end
 --- all; with beta = false the augmented and the plain predictions, apart.
 --- views instead takes fixed versions of the plain image, all alike: "flip" (it
 --- and its mirror image), "fivecrop" (corners and middle, 7/8 of each side),
---- "tencrop" (those, mirrored too).
----@param options? {n: integer, beta: number|false, use_max: boolean, dl: DataLoader, ds_idx: integer, views: "flip"|"fivecrop"|"tencrop"}
+--- "tencrop" (those, mirrored too). cache: megabytes for decoded images, which
+--- passes share; a quarter of the free memory unless told, 0 for none.
+---@param options? {n: integer, beta: number|false, use_max: boolean, dl: DataLoader, ds_idx: integer, views: "flip"|"fivecrop"|"tencrop", cache: integer}
 ---@return tensor preds probabilities (N, C), in the order of the set
 ---@return tensor? targs class numbers (N); after preds, plain with beta = false
 function tta.tta(learn, ...)

@@ -243,6 +243,28 @@ check.test("predict and tta use the training set's statistics", function()
   check.close(learn:tta{n = 1}, preds, 1e-5)
 end)
 
+check.test("load tells of other statistics and another size", function()
+  local function learner(size, stats)
+    local dls = open{item_tfms = Resize(size), batch_tfms = stats}
+    return Learner(dls, demo.model(dls.c), {quiet = true})
+  end
+  local file = learner(32, Normalize.from_stats(imagenet_stats))
+    :save(temporary.path .. "/model.safetensors")
+  local told, old = {}, warn
+  local restore <close> = setmetatable({}, {__close = function()
+    warn = old
+  end})
+  warn = function(text) told[#told + 1] = text end
+  learner(32, Normalize.from_stats(imagenet_stats)):load(file)
+  check.equal(told, {})
+  learner(40, Normalize.from_stats(cifar_stats)):load(file)
+  check.equal(#told, 2)
+  assert(told[1]:find("mean 0.485 0.456 0.406", 1, true)
+    and told[1]:find("than dls has (mean 0.491", 1, true), told[1])
+  assert(told[2]:find("on images of 32x32 pixels, from Resize{size = 32}; "
+    .. "those of dls are of 40x40 pixels", 1, true), told[2])
+end)
+
 -- --- the summary -----------------------------------------------------------------------
 
 check.test("summary shows every step", function()

@@ -47,4 +47,10 @@ for recipe, row in pairs(expected) do
   end)
 end
 
+check.test("own_images recognises a picture with what it saved", function()
+  local text, code = run("own_images", ("--out %s/b --image %s"):format(
+    temporary.path, folder .. "/val/dots/0001.jpg"))
+  assert(code == 0 and text:find "^%w+ %(%d+%.%d %%%)\n$", text)
+end)
+
 check.done()

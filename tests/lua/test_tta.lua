@@ -122,6 +122,21 @@ check.test("a test loader without labels", function()
   check.close(preds, learn:tta{n = 2}, 1e-5)
 end)
 
+check.test("kept images change no bit", function()
+  local item_tfms = {RandomResizedCrop(8), FlipItem()} -- shrinks on load
+  local learn = learner(loaders(item_tfms))
+  local want = learn:tta{n = 2, cache = 0}
+  check.close(learn:tta{n = 2}, want, 0)
+  check.close(learn:tta{n = 2, cache = 1}, want, 0)
+  local dls = DataBlock{
+    splitter = GrandparentSplitter{valid_name = "val"},
+    item_tfms = item_tfms,
+  }:dataloaders(folder, {bs = 8, workers = 0, seed = 3, cache = 64})
+  learn.dls = dls
+  check.close(learn:tta{n = 2}, want, 0)
+  assert(dls.valid.o.decoded:bytes() > 0, "nothing was kept")
+end)
+
 check.test("views: the image and its mirror image", function()
   local dls = loaders(Resize(32))
   local learn = learner(dls)

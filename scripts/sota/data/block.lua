@@ -127,7 +127,7 @@ local loader_arguments = check.spec("dataloaders", {
   {"seed", "integer", min = 0}, {"workers", "integer", -1, min = -1},
   {"shuffle", "boolean", true}, {"drop_last", "boolean"},
   {"on_bad_image", "string", "error", choices = {"error", "skip"}},
-  {"device", "string"},
+  {"device", "string"}, {"cache", "integer", 0, min = 0},
 })
 
 -- What is common to both loaders, with every step of opening done.
@@ -143,7 +143,8 @@ local function open(self, source, o)
     on_bad = o.on_bad_image, item_tfms = self.item_tfms,
     batch_tfms = self.batch_tfms,
     pipeline = transforms.pipeline(self.item_tfms),
-    augment = transforms.augment(self.batch_tfms)}
+    augment = transforms.augment(self.batch_tfms),
+    decoded = o.cache > 0 and core.data.decoded(files, o.cache << 20) or nil}
   return common, train, valid
 end
 
@@ -154,9 +155,10 @@ local function one(common, own)
   return loaders.new(o)
 end
 
---- Opens the data set: files found, split and labelled, loaders made.
+--- Opens the data set: files found, split and labelled, loaders made. cache:
+--- megabytes for decoded images, which later epochs then take from memory.
 ---@param source any what get_items wants; a folder
----@param options? {bs: integer, val_bs: integer, seed: integer, workers: integer, shuffle: boolean, drop_last: boolean, on_bad_image: "error"|"skip", device: string}
+---@param options? {bs: integer, val_bs: integer, seed: integer, workers: integer, shuffle: boolean, drop_last: boolean, on_bad_image: "error"|"skip", device: string, cache: integer}
 ---@return DataLoaders
 function DataBlock:dataloaders(source, options)
   local o = loader_arguments(options or {})
