@@ -30,7 +30,7 @@ void sl_format_exact(double x, char *out, size_t size) {
     if (strtod(out, NULL) == x) break;
   }
   const size_t n = strlen(out);
-  if (!strpbrk(out, ".e") && n + 3 <= size) strcpy(out + n, ".0");
+  if (!strpbrk(out, ".e") && n + 3 <= size) memcpy(out + n, ".0", 3);
 }
 
 /* --- cells -----------------------------------------------------------------
