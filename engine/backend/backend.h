@@ -14,6 +14,7 @@
 struct sl_tensor;
 struct sl_lazy;
 struct sl_update;
+struct sl_average;
 
 typedef struct sl_backend {
   const char *name; /* "cpu", "cuda:0" */
@@ -44,6 +45,7 @@ typedef struct sl_backend {
    * gradients: see backend/update.h. */
   sl_status (*update)(const struct sl_update *u);
   sl_status (*grad_squares)(const struct sl_update *u, double *sum);
+  sl_status (*average)(const struct sl_average *w); /* also there */
 
   const struct sl_kernels *kernels; /* by sl_op_id; see ops/op.h */
 } sl_backend;

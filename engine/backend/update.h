@@ -62,4 +62,18 @@ typedef struct sl_update {
   int n_items;
 } sl_update;
 
+/* A running average over many tensors, the backend's `average`:
+ *     a = keep * a + (1 - keep) * b          keep 0: a copy, whatever a was */
+typedef struct sl_average_item {
+  int64_t n;
+  float *a;
+  const float *b;
+} sl_average_item;
+
+typedef struct sl_average {
+  double keep;
+  const sl_average_item *items;
+  int n_items;
+} sl_average;
+
 #endif

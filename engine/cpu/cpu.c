@@ -73,5 +73,6 @@ const sl_backend sl_cpu = {
     .materialise = sl_cpu_materialise,
     .update = sl_cpu_update,
     .grad_squares = sl_cpu_grad_squares,
+    .average = sl_cpu_average,
     .kernels = kernels,
 };

@@ -31,6 +31,7 @@ void sl_cpu_describe(char *out, size_t n);
 /* The optimiser's pass: update.c. */
 sl_status sl_cpu_update(const sl_update *u);
 sl_status sl_cpu_grad_squares(const sl_update *u, double *sum);
+sl_status sl_cpu_average(const sl_average *w); /* average.c */
 
 /* Below this many elements a loop is not worth waking other workers. */
 enum { SL_CPU_GRAIN = 1 << 14 };

@@ -26,6 +26,7 @@ struct sl_item_scratch {
   sl_resampler *resampler;
   sl_image image, next, padded; /* image: what the next view works on */
   sl_item_view views[MAX_TRANSFORMS + 1];
+  sl_decoded *decoded; /* borrowed; or NULL */
 };
 
 /* --- the pipeline --------------------------------------------------------- */
@@ -116,6 +117,10 @@ sl_status sl_item_scratch_new(sl_item_scratch **out) {
   return status;
 }
 
+void sl_item_scratch_keep(sl_item_scratch *s, sl_decoded *d) {
+  s->decoded = d;
+}
+
 void sl_item_scratch_free(sl_item_scratch *s) {
   if (!s) return;
   sl_resampler_free(s->resampler);
@@ -182,18 +187,49 @@ static sl_status run(sl_item_scratch *s, int n, int h, int w, int shrink,
   return SL_OK;
 }
 
+/* How much of a file of that size the first view lets the decoder leave out. */
+static int shrink_of(const sl_item_pipeline *p, const sl_item_scratch *s, int h,
+                     int w, int can_shrink) {
+  const int may = can_shrink && !p->opts.exact;
+  return may ? sl_item_view_shrink(&s->views[0], h, w) : 1;
+}
+
 static sl_status load(const sl_item_pipeline *p, sl_decoder *d, sl_item_id id,
                       sl_item_scratch *s, uint8_t *out) {
   const int n = plan(p, id, d->h, d->w, s->views);
-  const int may = d->can_shrink && !p->opts.exact;
-  const int shrink = may ? sl_item_view_shrink(&s->views[0], d->h, d->w) : 1;
+  const int shrink = shrink_of(p, s, d->h, d->w, d->can_shrink);
   SL_TRY(sl_decode_read(d, shrink, &s->image));
+  if (s->decoded)
+    sl_decoded_put(s->decoded, id.index,
+                   &(sl_kept){.h = d->h,
+                              .w = d->w,
+                              .can_shrink = d->can_shrink,
+                              .shrink = shrink,
+                              .image = s->image});
   const sl_status status = run(s, n, d->h, d->w, shrink, out);
   return status == SL_OK ? SL_OK : sl_fail_in(status, "%s: ", d->path);
 }
 
+/* The same from a kept image, which is copied: views write over theirs. *done
+ * is 0 when the views want another shrink than it has. */
+static sl_status load_kept(const sl_item_pipeline *p, const sl_kept *k,
+                           sl_item_id id, sl_item_scratch *s, uint8_t *out,
+                           int *done) {
+  const int n = plan(p, id, k->h, k->w, s->views);
+  *done = shrink_of(p, s, k->h, k->w, k->can_shrink) == k->shrink;
+  if (!*done) return SL_OK;
+  SL_TRY(sl_image_resize(&s->image, k->image.h, k->image.w));
+  memcpy(s->image.px, k->image.px, (size_t)k->image.h * (size_t)k->image.w * 3);
+  return run(s, n, k->h, k->w, k->shrink, out);
+}
+
 sl_status sl_item_load(const sl_item_pipeline *p, const char *path,
                        sl_item_id id, sl_item_scratch *s, uint8_t *out) {
+  const sl_kept *kept =
+      s->decoded ? sl_decoded_get(s->decoded, id.index) : NULL;
+  int done = 0;
+  if (kept) SL_TRY(load_kept(p, kept, id, s, out, &done));
+  if (done) return SL_OK;
   sl_decoder d;
   sl_status status = sl_decode_open(path, p->opts.max_pixels, &d);
   if (status == SL_OK) status = load(p, &d, id, s, out);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "data/decoded.h"
 #include "data/item_transform.h"
 
 /* Where an item stands: names its random streams and its form. */
@@ -47,6 +48,10 @@ const sl_item_transform *sl_item_pipeline_transforms(const sl_item_pipeline *p,
 void sl_item_size(const sl_item_pipeline *p, int train, int *h, int *w);
 
 SL_MUST_USE sl_status sl_item_scratch_new(sl_item_scratch **out);
+
+/* Items are taken from d where it has them (id.index is its row), and kept
+ * there. d is borrowed; NULL: every file is decoded, as in the beginning. */
+void sl_item_scratch_keep(sl_item_scratch *s, sl_decoded *d);
 
 /* Also lets libvips forget this thread: the worker frees its own before it
  * ends. NULL is allowed. */

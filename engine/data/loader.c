@@ -97,7 +97,10 @@ static void *work(void *p) {
   const id_t self = (id_t)gettid(); /* on Linux a thread has its own niceness */
   (void)setpriority(PRIO_PROCESS, self,
                     getpriority(PRIO_PROCESS, self) + NICER);
-  if (sl_item_scratch_new(&scratch) != SL_OK) scratch = NULL;
+  if (sl_item_scratch_new(&scratch) != SL_OK)
+    scratch = NULL;
+  else
+    sl_item_scratch_keep(scratch, l->c.decoded);
   for (int64_t place; (place = take(l)) >= 0;) {
     load(l, place, scratch);
     finish(l, place);

@@ -40,6 +40,7 @@ typedef struct sl_loader_config {
   const sl_vocab *vocab;      /* NULL: no labels; read by _new only */
   int multi;                  /* several classes an item */
   sl_item_pipeline *pipeline; /* retained */
+  sl_decoded *decoded;        /* of the same files, retained; or NULL */
   int train;                  /* form of the item transforms */
   int batch_size;
   int shuffle;   /* new order each epoch */

@@ -94,7 +94,11 @@ static sl_status make_slots(sl_loader *l) {
 }
 
 static sl_status make_workers(sl_loader *l) {
-  if (l->n_workers == 0) return sl_item_scratch_new(&l->scratch);
+  if (l->n_workers == 0) {
+    SL_TRY(sl_item_scratch_new(&l->scratch));
+    sl_item_scratch_keep(l->scratch, l->c.decoded);
+    return SL_OK;
+  }
   l->threads = sl_alloc((size_t)l->n_workers, sizeof *l->threads);
   SL_REQUIRE(l->threads, SL_ENOMEM, "no memory for %d workers", l->n_workers);
   return SL_OK;
@@ -148,6 +152,7 @@ sl_status sl_loader_new(const sl_loader_config *c, sl_loader **out) {
   if (!c->rows) l->c.n = sl_files_count(c->files);
   sl_files_retain(c->files);
   sl_item_pipeline_retain(c->pipeline);
+  sl_decoded_retain(c->decoded);
   init_locks(l);
   const sl_status status = build(l, c);
   if (status != SL_OK) {
@@ -172,6 +177,7 @@ void sl_loader_free(sl_loader *l) {
   pthread_mutex_destroy(&l->lock);
   sl_files_release(l->c.files);
   sl_item_pipeline_release(l->c.pipeline);
+  sl_decoded_release(l->c.decoded);
   sl_free(l->slots);
   sl_free(l->threads);
   sl_free(l->rows);

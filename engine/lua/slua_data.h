@@ -7,6 +7,7 @@
  *   slua_files.c   files, rows, classes
  *   slua_split.c   splits
  *   slua_item.c    item pipelines
+ *   slua_decoded.c decoded images kept
  *   slua_loader.c  loaders
  *   slua_fetch.c   downloads, the cache folder */
 #ifndef SL_LUA_SLUA_DATA_H
@@ -48,6 +49,7 @@ const char **slua_check_texts(lua_State *L, int arg, int *n, const char *what);
 #define SLUA_VOCAB    "sota.vocab"
 #define SLUA_PIPELINE "sota.pipeline"
 #define SLUA_LOADER   "sota.loader"
+#define SLUA_DECODED  "sota.decoded"
 
 /* Row numbers, from 0: plain memory of Lua, so nothing to close. */
 typedef struct slua_rows {
@@ -63,6 +65,7 @@ slua_rows *slua_check_rows(lua_State *L, int arg);
 sl_files *slua_check_files(lua_State *L, int arg);
 sl_vocab *slua_check_vocab(lua_State *L, int arg);
 sl_item_pipeline *slua_check_pipeline(lua_State *L, int arg);
+sl_decoded *slua_check_decoded(lua_State *L, int arg);
 
 /* Pushes the table `data` of the module on top of the stack, made at need. */
 void slua_data_table(lua_State *L);

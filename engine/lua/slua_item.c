@@ -6,10 +6,12 @@
  *       descriptions; a required one may be written first, without its name:
  *       {"Resize", 460}, {"Resize", {240, 320}} (height, width)
  *   pipeline:size(train) -> h, w
+ *   data.image_size(path) -> height, width, as shown; reads the header alone
  *   data.transforms() -> list of {name=, help=, options = {{name=, help=}}} */
 #include <stdio.h>
 #include <string.h>
 
+#include "data/decode.h"
 #include "lua/slua_data.h"
 
 typedef struct pipeline_box {
@@ -211,6 +213,14 @@ static int pipeline_size(lua_State *L) {
   return 2;
 }
 
+static int image_size(lua_State *L) {
+  int h, w;
+  slua_check(L, sl_decode_size(luaL_checkstring(L, 1), &h, &w), NULL);
+  lua_pushinteger(L, h);
+  lua_pushinteger(L, w);
+  return 2;
+}
+
 /* --- what there is -------------------------------------------------------- */
 
 static void push_named(lua_State *L, const char *name, const char *help) {
@@ -241,8 +251,10 @@ int slua_open_item(lua_State *L);
 int slua_open_item(lua_State *L) {
   const luaL_Reg methods[] = {
       {"__gc", pipeline_gc}, {"size", pipeline_size}, {NULL, NULL}};
-  const luaL_Reg functions[] = {
-      {"pipeline", pipeline}, {"transforms", transforms}, {NULL, NULL}};
+  const luaL_Reg functions[] = {{"pipeline", pipeline},
+                                {"transforms", transforms},
+                                {"image_size", image_size},
+                                {NULL, NULL}};
   slua_new_class(L, SLUA_PIPELINE, methods);
   slua_data_table(L);
   luaL_setfuncs(L, functions, 0);

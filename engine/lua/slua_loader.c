@@ -3,7 +3,8 @@
  *   data.loader{files=, pipeline=, rows=, vocab=, multi=false, name="data",
  *               train=false, batch_size=64, shuffle=train, drop_last=train,
  *               seed=0, workers=-1, prefetch=0, on_bad="error"|"skip",
- *               rank=0, world=1} -> loader             (loader.h says more)
+ *               rank=0, world=1, decoded=} -> loader             (loader.h says
+ * more)
  *
  *   for i, x, y, rows in loader:batches(epoch [, first]) do ... end
  *       batch i (from 1), x: u8 (N,H,W,3), y: i32 (N) classes, or f32 (N,K)
@@ -43,9 +44,9 @@ static sl_loader *check_loader(lua_State *L, int arg) {
 /* --- making --------------------------------------------------------------- */
 
 static const char *const option_names[] = {
-    "files",    "pipeline",   "rows",    "vocab",     "multi", "name",
-    "train",    "batch_size", "shuffle", "drop_last", "seed",  "workers",
-    "prefetch", "on_bad",     "rank",    "world",     NULL};
+    "files",    "pipeline",   "rows",    "vocab",     "multi",   "name",
+    "train",    "batch_size", "shuffle", "drop_last", "seed",    "workers",
+    "prefetch", "on_bad",     "rank",    "world",     "decoded", NULL};
 
 static int small(lua_State *L, const char *key, lua_Integer def) {
   const lua_Integer v = slua_get_int(L, 1, key, def, "loader");
@@ -92,6 +93,8 @@ static int new_loader(lua_State *L) {
   read_numbers(L, &c);
   c.files = slua_check_files(L, required(L, "files"));
   c.pipeline = slua_check_pipeline(L, required(L, "pipeline"));
+  if ((at = slua_get(L, 1, "decoded")) != 0)
+    c.decoded = slua_check_decoded(L, at);
   if ((at = slua_get(L, 1, "vocab")) != 0) c.vocab = slua_check_vocab(L, at);
   if ((at = slua_get(L, 1, "rows")) != 0) {
     const slua_rows *r = slua_check_rows(L, at);

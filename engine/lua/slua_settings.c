@@ -110,7 +110,28 @@ static int get(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {{"set", set}, {"get", get}, {NULL, NULL}};
+/* random_state() -> {seed, call}: where the sequence of random operations
+ * stands; random_state(that) puts it back there. */
+static int random_state(lua_State *L) {
+  if (!lua_isnoneornil(L, 1)) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_geti(L, 1, 1);
+    lua_geti(L, 1, 2);
+    sl_random_restore((sl_random_state){(uint64_t)luaL_checkinteger(L, -2),
+                                        (uint32_t)luaL_checkinteger(L, -1)});
+    return 0;
+  }
+  const sl_random_state s = sl_random_save();
+  lua_createtable(L, 2, 0);
+  lua_pushinteger(L, (lua_Integer)s.seed);
+  lua_seti(L, -2, 1);
+  lua_pushinteger(L, (lua_Integer)s.call);
+  lua_seti(L, -2, 2);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"set", set}, {"get", get}, {"random_state", random_state}, {NULL, NULL}};
 
 int slua_open_settings(lua_State *L);
 int slua_open_settings(lua_State *L) {

@@ -25,12 +25,12 @@ void sl_format_exact(double x, char *out, size_t size) {
     snprintf(out, size, "%s", isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
     return;
   }
+  char text[32];
   for (int digits = 1; digits <= 17; digits++) {
-    snprintf(out, size, "%.*g", digits, x);
-    if (strtod(out, NULL) == x) break;
+    snprintf(text, sizeof text, "%.*g", digits, x);
+    if (strtod(text, NULL) == x) break;
   }
-  const size_t n = strlen(out);
-  if (!strpbrk(out, ".e") && n + 3 <= size) memcpy(out + n, ".0", 3);
+  snprintf(out, size, "%s%s", text, strpbrk(text, ".e") ? "" : ".0");
 }
 
 /* --- cells -----------------------------------------------------------------

@@ -5,7 +5,7 @@ local sota = require "sota"
 -- Part -> names that become global. "" is sota itself.
 local names = {
   [""] = "tensor zeros ones full arange rand randn randperm no_grad scope "
-    .. "Learner",
+    .. "Learner Interpretation",
   nn = "Module Parameter Conv2d ConvLayer Linear BatchNorm MaxPool AvgPool "
     .. "AdaptiveAvgPool GlobalAvgPool AdaptiveConcatPool MaxBlurPool Flatten "
     .. "Dropout Sequential ModuleList Identity Lambda ReLU GELU SiLU Swish "
@@ -13,17 +13,21 @@ local names = {
   losses = "CrossEntropyLossFlat LabelSmoothingCrossEntropy "
     .. "LabelSmoothingCrossEntropyFlat FocalLossFlat BCEWithLogitsLossFlat "
     .. "MSELossFlat L1LossFlat",
-  metrics = "accuracy error_rate top_k_accuracy accuracy_multi",
+  metrics = "accuracy error_rate top_k_accuracy accuracy_multi precision "
+    .. "recall f1_score confusion_matrix ClassReport",
   data = "DataBlock ImageBlock CategoryBlock MultiCategoryBlock "
     .. "ImageDataLoaders get_image_files parent_label grandparent_label "
     .. "RegexLabeller RandomSplitter GrandparentSplitter IndexSplitter "
     .. "FuncSplitter Resize RandomResizedCrop RandomCrop CropPad FlipItem "
     .. "aug_transforms RandomResizedCropGPU RandomErasing Normalize Flip "
     .. "Dihedral Rotate Zoom Warp Brightness Contrast Saturation Hue "
-    .. "imagenet_stats cifar_stats URLs untar_data demo_data open_data",
-  optim = "Adam AdamW SGD RMSProp RAdam QHAdam Lamb Larc LARS ranger",
+    .. "imagenet_stats cifar_stats read_csv ColReader ColSplitter URLs "
+    .. "untar_data demo_data open_data",
+  optim = "Adam AdamW SGD RMSProp RAdam QHAdam Lamb Larc LARS ranger slice",
   callbacks = "Callback Mixup MixUp CutMix GradientAccumulation GradientClip "
-    .. "TerminateOnNaN CSVLogger ShortEpoch",
+    .. "TerminateOnNaN CSVLogger ShortEpoch ProgressiveResize EMA "
+    .. "EarlyStopping EarlyStoppingCallback SaveModel SaveModelCallback "
+    .. "ReduceLROnPlateau BnFreeze",
   model_file = "load_learner",
 }
 

@@ -88,6 +88,12 @@ local described = {
   size = "a whole number or {height, width}",
 }
 
+--- Another word for the types of arguments.
+---@param kind string letters only
+---@param f fun(v: any): boolean
+---@param text string what such a value is, for messages
+function check.add_kind(kind, f, text) is[kind], described[kind] = f, text end
+
 --- "a number, a tensor, nil...": what v is, for messages.
 function check.describe(v)
   if core.is_tensor(v) then return "a tensor" end

@@ -17,6 +17,7 @@ local parts = {
   optim = "sota.optim",
   callbacks = "sota.callbacks",
   Learner = "sota.learner",
+  Interpretation = "sota.interpretation",
   model_file = "sota.model_file",
 }
 

@@ -3,23 +3,40 @@
 local core = require "sota.core"
 local callbacks = require "sota.callbacks.base"
 local check = require "sota.check"
+local data_in = require "sota.data_in"
 local losses = require "sota.losses"
 local metrics = require "sota.metrics"
 local optim = require "sota.optim"
 local model_file = require "sota.model_file"
+local groups = require "sota.train.groups"
+local rates = require "sota.train.rates"
 
 local Learner = {}
 Learner.__name = "Learner"
 
--- What the loop sets during fit; read before, they are nil.
-function Learner.__index(_, key) return Learner[key] end
+-- learn.dls is checked when it is set, so it lies under another name. What the
+-- loop sets during fit is nil before.
+function Learner.__index(self, key)
+  if key == "dls" then return rawget(self, "loaders") end
+  return Learner[key]
+end
+
+function Learner.__newindex(self, key, value)
+  if key == "dls" then
+    data_in.check_loaders(value, "learn.dls")
+    data_in.check_classes(self.dls, value)
+    key, self.outputs_checked = "loaders", nil
+  end
+  rawset(self, key, value)
+end
 
 local arguments = check.spec("Learner", {
-  {"loss_func", "any"}, {"opt_func", "any"}, {"lr", "number", 1e-3, min = 0},
+  {"loss_func", "any"}, {"opt_func", "any"}, {"lr", "rate", 1e-3},
   {"metrics", "any"}, {"cbs", "any"}, {"wd", "number", min = 0},
   {"wd_bn_bias", "boolean", false}, {"moms", "table", {0.95, 0.85, 0.95}},
   {"path", "string", "."}, {"model_dir", "string", "models"},
   {"quiet", "boolean", false}, {"history", "string"},
+  {"splitter", "callable"}, {"train_bn", "boolean", true},
 })
 
 local function metric_list(v)
@@ -41,28 +58,11 @@ local function metric_list(v)
   return list
 end
 
--- Loaders are the library's (data/loaders.lua), or any object with
--- spec(epoch_of), items() and # (batches), and a table of two: {train =, valid
--- =}. vocab and c, where there are classes.
-local function check_loaders(dls)
-  if type(dls) ~= "table" or type(dls.train) ~= "table" then
-    check.fail("Learner: the first argument must be DataLoaders, not %s",
-      check.describe(dls))
-  end
-  for _, name in ipairs{"train", "valid"} do
-    local dl = dls[name]
-    if dl and not (type(dl) == "table" and dl.spec and dl.items) then
-      check.fail("Learner: dls.%s must be a loader, not %s", name,
-        check.describe(dl))
-    end
-  end
-end
-
 --- Learner(dls, model, options)
 ---@class LearnerOptions
 ---@field loss_func? any CrossEntropyLossFlat(), or BCE for several labels
 ---@field opt_func? any Adam
----@field lr? number 1e-3: what fit uses unless told
+---@field lr? any 1e-3: what fit uses unless told; number, slice or list
 ---@field metrics? any a function (preds, targs), or a list
 ---@field cbs? any a callback, or a list
 ---@field wd? number weight decay; the optimiser's own unless given
@@ -71,14 +71,16 @@ end
 ---@field path? string where models/ goes
 ---@field history? string file name of history.csv, written by each fit
 ---@field quiet? boolean no table, no progress line
+---@field splitter? function model -> list of parameter groups: train/groups.lua
+---@field train_bn? boolean true: norm layers of frozen groups are trained
 local function new(_, dls, model, options)
   local a = arguments(options or {})
-  check_loaders(dls)
+  data_in.check_loaders(dls, "Learner: the first argument")
   if type(model) ~= "table" or not model.is_module then
     check.fail("Learner: the second argument must be a model such as "
       .. "xresnet18{n_out = dls.c}, not %s", check.describe(model))
   end
-  a.dls, a.model = dls, model
+  a.loaders, a.model = dls, model
   a.metrics, a.cbs = metric_list(a.metrics), callbacks.flatten(a.cbs, {})
   a.opt_func = a.opt_func or optim.Adam
   a.loss_func = losses.resolve(a.loss_func or (dls.train.multi
@@ -95,9 +97,18 @@ setmetatable(Learner, {__call = new})
 function Learner:create_opt()
   if self.opt then self.opt:close() end
   self.opt = optim.make(self.opt_func, self.model,
-    {wd_bn_bias = self.wd_bn_bias})
-  self.opt:set("lr", self.lr)
+    {wd_bn_bias = self.wd_bn_bias,
+     groups = groups.of(self.model, self.splitter)})
+  self.opt:set("lr", rates.of_groups(self.lr, self.opt:groups()))
   if self.wd then self.opt:set("wd", self.wd) end
+end
+
+--- The optimiser, made if there is none yet (or anew).
+---@param reset? boolean
+---@return optimiser
+function Learner:with_opt(reset)
+  if not self.opt or reset then self:create_opt() end
+  return self.opt
 end
 
 local function forward(self, x) return self.model(x) end
@@ -105,6 +116,10 @@ local function forward(self, x) return self.model(x) end
 -- batch_loss(learn, pred, y): a callback may set it in before_batch, where the
 -- loss of that one batch is another than loss_func(pred, y).
 local function compute_loss(self, pred, y)
+  if self.outputs_checked ~= self.model then
+    data_in.check_outputs(self, pred)
+    self.outputs_checked = self.model
+  end
   local batch_loss = self.batch_loss
   if not batch_loss then return self.loss_func(pred, y) end
   self.batch_loss = nil
@@ -142,7 +157,7 @@ local function first_epoch() return 1 end
 -- of the training set.
 local function run(self, n_epoch, schedule, o)
   check_training_set(self)
-  if not self.opt or o.reset_opt then self:create_opt() end
+  self:with_opt(o.reset_opt)
   local wd = o.wd or self.wd
   if wd then self.opt:set("wd", wd) end
   local spec = spec_of(self, o.cbs)
@@ -156,34 +171,49 @@ local function run(self, n_epoch, schedule, o)
   for _, cb in ipairs(spec.cbs) do
     if cb.configure then cb:configure(spec, self) end
   end
+  local before = self.recorder
   local count <close> = setmetatable({}, {__close = function()
+    if self.recorder == before then return end -- it never began
     self.epochs_done = base + #self.recorder.values
   end})
   core.fit(spec)
   return self
 end
 
+Learner.run_schedule = run
+
+--- The learning rate's part of a schedule: make(lr) for each group's rate.
+---@param lr any number, slice or list; the learner's lr
+---@param make fun(lr: number): schedule
+function Learner:lr_schedules(lr, make)
+  local opt, list = self:with_opt(), {}
+  for g, rate in ipairs(rates.of_groups(lr or self.lr, opt:groups())) do
+    list[g] = {hyper = "lr", group = g, schedule = make(rate)}
+  end
+  return list
+end
+
 local fit_arguments = check.spec("fit", {
   {"n_epoch", "integer", required = true, min = 1},
-  {"lr", "number", min = 0}, {"wd", "number", min = 0}, {"cbs", "any"},
+  {"lr", "rate"}, {"wd", "number", min = 0}, {"cbs", "any"},
   {"reset_opt", "boolean", false},
 })
 
 --- Trains with a constant learning rate.
 ---@param n_epoch integer
----@param lr? number the learner's lr
+---@param lr? any the learner's lr; number, slice or list: train/rates.lua
 ---@param options? {wd: number, cbs: any, reset_opt: boolean}
 function Learner:fit(...)
   local a = fit_arguments(...)
-  if not self.opt or a.reset_opt then self:create_opt() end
-  self.opt:set("lr", a.lr or self.lr)
+  local opt = self:with_opt(a.reset_opt)
+  opt:set("lr", rates.of_groups(a.lr or self.lr, opt:groups()))
   a.reset_opt = false
   return run(self, a.n_epoch, nil, a)
 end
 
 local one_cycle_arguments = check.spec("fit_one_cycle", {
   {"n_epoch", "integer", required = true, min = 1},
-  {"lr_max", "number", min = 0}, {"div", "number", 25, min = 1},
+  {"lr_max", "rate"}, {"div", "number", 25, min = 1},
   {"div_final", "number", 1e5, min = 1},
   {"pct_start", "number", 0.25, min = 0, max = 1}, {"wd", "number", min = 0},
   {"moms", "table"}, {"cbs", "any"}, {"reset_opt", "boolean", false},
@@ -192,21 +222,21 @@ local one_cycle_arguments = check.spec("fit_one_cycle", {
 --- One cycle: the rate goes from lr_max/div up to lr_max and down to
 --- lr_max/div_final along cosines, momentum the other way.
 ---@param n_epoch integer
----@param lr_max? number the learner's lr
+---@param lr_max? any the learner's lr
 ---@param options? {div: number, div_final: number, pct_start: number, moms: number[], wd: number, cbs: any, reset_opt: boolean}
 function Learner:fit_one_cycle(...)
   local a = one_cycle_arguments(...)
-  local lr, moms = a.lr_max or self.lr, a.moms or self.moms
-  local cos = core.schedule.combined_cos
-  return run(self, a.n_epoch, {
-    {hyper = "lr", schedule = cos(a.pct_start, lr / a.div, lr,
-                                  lr / a.div_final)},
-    {hyper = "mom", schedule = cos(a.pct_start, moms[1], moms[2], moms[3])},
-  }, a)
+  local moms, cos = a.moms or self.moms, core.schedule.combined_cos
+  local schedule = self:lr_schedules(a.lr_max, function(lr)
+    return cos(a.pct_start, lr / a.div, lr, lr / a.div_final)
+  end)
+  schedule[#schedule + 1] = {hyper = "mom",
+    schedule = cos(a.pct_start, moms[1], moms[2], moms[3])}
+  return run(self, a.n_epoch, schedule, a)
 end
 
 local flat_cos_arguments = check.spec("fit_flat_cos", {
-  {"n_epoch", "integer", required = true, min = 1}, {"lr", "number", min = 0},
+  {"n_epoch", "integer", required = true, min = 1}, {"lr", "rate"},
   {"div_final", "number", 1e5, min = 1},
   {"pct_start", "number", 0.75, min = 0, max = 1}, {"wd", "number", min = 0},
   {"cbs", "any"}, {"reset_opt", "boolean", false},
@@ -215,15 +245,13 @@ local flat_cos_arguments = check.spec("fit_flat_cos", {
 --- A constant rate for pct_start of the training, then down to lr/div_final
 --- along a cosine.
 ---@param n_epoch integer
----@param lr? number
+---@param lr? any
 ---@param options? {div_final: number, pct_start: number, wd: number, cbs: any, reset_opt: boolean}
 function Learner:fit_flat_cos(...)
   local a = flat_cos_arguments(...)
-  local lr = a.lr or self.lr
-  return run(self, a.n_epoch, {
-    {hyper = "lr", schedule = core.schedule.combined_cos(a.pct_start, lr, lr,
-                                                         lr / a.div_final)},
-  }, a)
+  return run(self, a.n_epoch, self:lr_schedules(a.lr, function(lr)
+    return core.schedule.combined_cos(a.pct_start, lr, lr, lr / a.div_final)
+  end), a)
 end
 
 -- --- using -------------------------------------------------------------------
@@ -277,7 +305,8 @@ function Learner:get_preds(...)
   local preds, targs = {}, {}
   local collector = {order = 1000, after_pred = function(_, learn)
     local p = learn.pred
-    if a.act and self.loss_func.activation then
+    if a.act and type(self.loss_func) == "table"
+      and self.loss_func.activation then
       p = self.loss_func:activation(p)
     end
     preds[#preds + 1] = p:clone():keep()
@@ -289,13 +318,17 @@ function Learner:get_preds(...)
     #targs > 0 and core.cat(targs, {dim = 1}) or nil
 end
 
---- What is in this picture?
+--- What is in this picture? With several labels, lists of those that are more
+--- likely than the loss's thresh.
 ---@param path string an image file
----@return string label, integer class, tensor probabilities
+---@return string|string[] label, integer|integer[] class, tensor probabilities
 function Learner:predict(path)
   if type(path) ~= "string" then
     check.fail("predict: wants the name of an image file, not %s",
       check.describe(path))
+  end
+  if not self.dls.test_dl or not self.dls.vocab then
+    check.fail "predict: these loaders are not of images with classes"
   end
   local dl <close> = self.dls:test_dl(path)
   local quiet = self.quiet
@@ -304,8 +337,13 @@ function Learner:predict(path)
   end})
   self.quiet = true
   local probabilities = self:get_preds{dl = dl}:select{dim = 1, index = 1}
-  local k = probabilities:argmax(1):item()
-  return self.dls.vocab[k], k, probabilities
+  return model_file.answer(self.dls.vocab, probabilities,
+    model_file.thresh_of(self))
+end
+
+for _, part in ipairs{"sota.tta", "sota.training_loop", "sota.train.freeze",
+                      "sota.train.fine_tune", "sota.train.lr_find"} do
+  for name, f in pairs(require(part)) do Learner[name] = f end
 end
 
 -- --- files -------------------------------------------------------------------

@@ -70,4 +70,8 @@ with_options("accuracy_multi", {
   {"thresh", "number", 0.5}, {"sigmoid", "boolean", true},
 }, function() return "accuracy_multi" end, count.accuracy_multi)
 
+for name, metric in pairs(require "sota.class_metrics") do
+  metrics[name] = metric
+end
+
 return metrics

@@ -14,6 +14,27 @@ local function statistics_of(dls)
   return mean and {mean = mean, std = std} or nil
 end
 
+--- The probability above which a label holds, where images have several; nil
+--- where each has one.
+function model_file.thresh_of(learn)
+  return learn.dls.train.multi and (learn.loss_func.thresh or 0.5) or nil
+end
+
+--- Label and class number of probabilities (K); lists of them with a thresh.
+function model_file.answer(vocab, probabilities, thresh)
+  if not thresh then
+    local k = probabilities:argmax(1):item()
+    return vocab[k], k, probabilities
+  end
+  local labels, classes = {}, {}
+  for k, p in ipairs(probabilities:totable()) do
+    if p > thresh then
+      labels[#labels + 1], classes[#classes + 1] = vocab[k], k
+    end
+  end
+  return labels, classes, probabilities
+end
+
 -- How an image becomes the model's input.
 local function input_of(dls)
   local dl = dls.valid
@@ -25,13 +46,14 @@ end
 
 local function metadata_of(learn)
   local dls, json = learn.dls, core.json.encode
-  local arch = learn.model.arch
+  local arch, thresh = learn.model.arch, model_file.thresh_of(learn)
   local metadata = {
     format = FORMAT,
     sota_lua = core.version,
     architecture = arch and json(arch) or nil,
     classes = dls.vocab and json(dls.vocab:totable()) or nil,
     loss = tostring(learn.loss_func),
+    thresh = thresh and json(thresh) or nil,
     history = json{epochs = learn.epochs_done,
                    rows = learn.recorder and learn.recorder.values or nil},
   }
@@ -89,11 +111,32 @@ local function warn_of_statistics(file, stored, dls)
   end
 end
 
+-- "224x224 pixels, from Resize{size = 460}"
+local function size_text(size, item_tfms)
+  local parts = {}
+  for i, t in ipairs(item_tfms) do parts[i] = tostring(t) end
+  return ("%dx%d pixels, from %s"):format(size[1], size[2],
+    #parts > 0 and table.concat(parts, ", ") or "whole images")
+end
+
+-- Nor is another size: progressive resizing wants it.
+local function warn_of_size(file, metadata, dls)
+  local size, tfms = decoded(metadata, "size"), decoded(metadata, "item_tfms")
+  if not size or not tfms or not dls.valid.o then return end
+  local stored = size_text(size, transforms.load(tfms))
+  local here = size_text({dls.valid:size()}, dls.valid.o.item_tfms)
+  if stored ~= here then
+    warn(("%s was trained on images of %s; those of dls are of %s"):format(
+      file, stored, here))
+  end
+end
+
 --- Reads weights into learn's model; see Learner:load.
 function model_file.load(learn, file, options)
   local tensors, metadata = core.safetensors.load(file, {oihw = true})
   check_classes(file, decoded(metadata, "classes"), learn.dls.vocab)
   warn_of_statistics(file, decoded(metadata, "statistics"), learn.dls)
+  warn_of_size(file, metadata, learn.dls)
   learn.model:load_state_dict(tensors, options)
 end
 
@@ -134,16 +177,16 @@ function model_file.load_learner(file)
     batch[i] = t
   end
   return setmetatable({
-    model = model, vocab = classes,
+    model = model, vocab = classes, thresh = decoded(metadata, "thresh"),
     pipeline = transforms.pipeline(transforms.load(
       decoded(metadata, "item_tfms") or {})),
     augment = transforms.augment(transforms.load(batch)),
   }, Predictor)
 end
 
---- What is in this picture?
+--- What is in this picture? As Learner:predict.
 ---@param path string
----@return string label, integer class, tensor probabilities
+---@return string|string[] label, integer|integer[] class, tensor probabilities
 function Predictor:predict(path)
   local files = core.data.files()
   files:add(path)
@@ -152,10 +195,10 @@ function Predictor:predict(path)
   for _, x in loader:batches(1) do
     local probabilities = core.no_grad(function()
       local images = self.augment:apply(x, {train = false})
-      return self.model(images):softmax(-1):select{dim = 1, index = 1}
+      local logits = self.model(images):select{dim = 1, index = 1}
+      return self.thresh and logits:sigmoid() or logits:softmax(-1)
     end)
-    local k = probabilities:argmax(1):item()
-    return self.vocab[k], k, probabilities
+    return model_file.answer(self.vocab, probabilities, self.thresh)
   end
 end
 

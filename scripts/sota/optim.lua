@@ -73,4 +73,6 @@ function optim.make(recipe, model, options)
   return core.optim.new(recipe.kind, params, recipe.options)
 end
 
+optim.slice = require("sota.train.rates").slice
+
 return optim

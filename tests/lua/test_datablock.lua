@@ -113,6 +113,17 @@ check.test("several labels of an image", function()
   assert(tostring(learn.loss_func):find "BCE")
   learn:fit(1, 1e-3)
   check.equal(#learn.recorder.values, 1)
+
+  local image = dls.valid.files:path(1)
+  local labels, classes, p = learn:predict(image)
+  for i, k in ipairs(classes) do check.equal(labels[i], dls.vocab[k]) end
+  for k = 1, 2 do
+    local named = classes[1] == k or classes[2] == k
+    check.equal(named, p:totable()[k] > 0.5)
+  end
+  local file = learn:save(folder.path .. "/multi.safetensors")
+  local alone = {sota.model_file.load_learner(file):predict(image)}
+  check.equal(alone, {labels, classes, p:totable()})
 end)
 
 check.test("CategoryBlock{vocab} fixes the classes", function()

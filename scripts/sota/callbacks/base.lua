@@ -12,7 +12,8 @@
 -- Every event of the loop (engine/train/loop.h) may be a field; so may other
 -- methods. What the loop itself looks at: order (0; those below 50 come before
 -- the recorder), run_train and run_valid (false: not for those batches), run
--- (false: not at all). A callback without options or state of its own can also
+-- (false: not at all). What lr_find looks at: trial (false: not in its trial
+-- run). configure(self, spec, learn) is called when a fit begins. A callback without options or state of its own can also
 -- be a plain table: cbs = {after_epoch = function(self, learn) ... end}.
 local core = require "sota.core"
 local check = require "sota.check"

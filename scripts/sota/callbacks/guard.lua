@@ -12,7 +12,7 @@ end
 --- TerminateOnNaN(): ends the program (or the call, under pcall) with exit
 --- code 3 after the first batch whose loss is infinite or not a number.
 local TerminateOnNaN = base.Callback{
-  name = "TerminateOnNaN", order = -9,
+  name = "TerminateOnNaN", order = -9, trial = false,
   after_batch = function(_, learn)
     if not learn.loss or is_finite(learn.loss) then return end
     error(setmetatable({code = 3, message = ("diverged: the %s loss is %s at "

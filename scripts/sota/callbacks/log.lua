@@ -7,7 +7,7 @@ local base = require "sota.callbacks.base"
 --- loop writes it (engine/train/table.h); the learner's option `history` is
 --- the same.
 local CSVLogger = base.Callback{
-  name = "CSVLogger",
+  name = "CSVLogger", trial = false,
   options = {{"fname", "string", "history.csv"}, {"append", "boolean", false}},
 }
 

@@ -5,7 +5,7 @@ local base = require "sota.callbacks.base"
 --- ShortEpoch(pct = 0.01, {short_valid = true}): epochs end after this share of
 --- their batches (at least one); validation too, unless short_valid = false.
 local ShortEpoch = base.Callback{
-  name = "ShortEpoch",
+  name = "ShortEpoch", trial = false,
   options = {{"pct", "number", 0.01, min = 0, max = 1},
              {"short_valid", "boolean", true}},
   after_batch = function(self, learn)

@@ -127,7 +127,7 @@ local loader_arguments = check.spec("dataloaders", {
   {"seed", "integer", min = 0}, {"workers", "integer", -1, min = -1},
   {"shuffle", "boolean", true}, {"drop_last", "boolean"},
   {"on_bad_image", "string", "error", choices = {"error", "skip"}},
-  {"device", "string"},
+  {"device", "string"}, {"cache", "integer", 0, min = 0},
 })
 
 -- What is common to both loaders, with every step of opening done.
@@ -136,13 +136,15 @@ local function open(self, source, o)
   local train, valid = split_files(self, files, list)
   label_files(self, files, list)
   local y = self.blocks[2]
-  local vocab = y.vocab and core.data.vocab(y.vocab)
-      or core.data.vocab(files, train)
+  local vocab = y.vocab and check.call(core.data.vocab, y.vocab)
+      or check.call(core.data.vocab, files, train)
   local common = {files = files, vocab = vocab, multi = y.multi or false,
     seed = o.seed or core.get "seed", workers = o.workers,
-    on_bad = o.on_bad_image, pipeline = transforms.pipeline(self.item_tfms),
-    augment = transforms.augment(self.batch_tfms), item_tfms = self.item_tfms,
-    batch_tfms = self.batch_tfms}
+    on_bad = o.on_bad_image, item_tfms = self.item_tfms,
+    batch_tfms = self.batch_tfms,
+    pipeline = transforms.pipeline(self.item_tfms),
+    augment = transforms.augment(self.batch_tfms),
+    decoded = o.cache > 0 and core.data.decoded(files, o.cache << 20) or nil}
   return common, train, valid
 end
 
@@ -153,9 +155,10 @@ local function one(common, own)
   return loaders.new(o)
 end
 
---- Opens the data set: files found, split and labelled, loaders made.
+--- Opens the data set: files found, split and labelled, loaders made. cache:
+--- megabytes for decoded images, which later epochs then take from memory.
 ---@param source any what get_items wants; a folder
----@param options? {bs: integer, val_bs: integer, seed: integer, workers: integer, shuffle: boolean, drop_last: boolean, on_bad_image: "error"|"skip", device: string}
+---@param options? {bs: integer, val_bs: integer, seed: integer, workers: integer, shuffle: boolean, drop_last: boolean, on_bad_image: "error"|"skip", device: string, cache: integer}
 ---@return DataLoaders
 function DataBlock:dataloaders(source, options)
   local o = loader_arguments(options or {})
@@ -166,9 +169,19 @@ function DataBlock:dataloaders(source, options)
   local first = one(common, {rows = train, train = true, bs = o.bs,
     shuffle = o.shuffle, drop_last = drop, name = "train"})
   loaders.measure(first)
+  common.augment = first.augment
   local second = one(common, {rows = valid, train = false,
-    bs = o.val_bs or o.bs, shuffle = false, drop_last = false, name = "valid"})
+    bs = math.min(o.val_bs or o.bs, #valid), shuffle = false,
+    drop_last = false, name = "valid"})
   return loaders.pair(first, second, {path = source, block = self})
+end
+
+--- Opens the data set and prints what each step made of it: the items, the
+--- split, the classes, one item and one batch through every transform.
+---@param source any what get_items wants; a folder
+---@param options? table as for dataloaders; bs = 4
+function DataBlock:summary(source, options)
+  return require("sota.data.summary").print(self, source, options or {})
 end
 
 local function list_text(list)

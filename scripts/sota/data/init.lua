@@ -1,7 +1,8 @@
 -- data/init.lua -- sota.data: files, splits, transforms, blocks, loaders.
 local data = {}
 
-for _, part in ipairs{"items", "transforms", "block", "sources"} do
+for _, part in ipairs{"items", "transforms", "block", "sources",
+                      "readers", "ready_made"} do
   for name, value in pairs(require("sota.data." .. part)) do
     data[name] = value
   end

@@ -2,6 +2,7 @@
 -- a learner needs.
 local core = require "sota.core"
 local check = require "sota.check"
+local transforms = require "sota.data.transforms"
 
 local loaders = {}
 
@@ -11,7 +12,7 @@ DataLoader.__name = "DataLoader"
 
 -- o: files, rows, vocab, multi, train, bs, shuffle, drop_last, seed, workers,
 -- on_bad, name, pipeline, augment (shared with the other loader), item_tfms and
--- batch_tfms (lists)
+-- batch_tfms (lists), decoded (core.data.decoded: images kept for next time)
 function loaders.new(o)
   local self = setmetatable({o = o, train = o.train, bs = o.bs, seed = o.seed,
                              augment = o.augment, files = o.files,
@@ -23,6 +24,7 @@ function loaders.new(o)
     multi = o.multi, train = o.train, batch_size = o.bs, shuffle = o.shuffle,
     drop_last = o.drop_last, seed = o.seed, workers = o.workers,
     on_bad = o.on_bad, name = o.name,
+    decoded = o.decoded or nil,
   })
   self.bs = self.source:batch_size()
   return self
@@ -95,6 +97,29 @@ function DataLoader:spec(epoch_of)
   }
 end
 
+-- Share of the free memory that decoded images may take unless told.
+local SHARE = 0.25
+
+local function free_megabytes()
+  local file <close> = io.open "/proc/meminfo"
+  local kilobytes = file and file:read "a":match "MemAvailable:%s*(%d+)"
+  return kilobytes and kilobytes // 1024 or 4096
+end
+
+--- The same set in a form that is read several times: decoded images are kept
+--- in memory, as far as they fit.
+---@param options? table as for with
+---@param megabytes? integer a quarter of the memory that is free
+function DataLoader:kept(options, megabytes)
+  local o = {decoded = self.o.decoded}
+  for k, v in pairs(options or {}) do o[k] = v end
+  megabytes = megabytes or math.floor(free_megabytes() * SHARE)
+  if not o.decoded and megabytes > 0 then
+    o.decoded = core.data.decoded(self.files, megabytes << 20)
+  end
+  return self:with(o)
+end
+
 --- The same set in another form: options replace those it was made with.
 function DataLoader:with(options)
   local o = {}
@@ -145,7 +170,7 @@ function DataLoaders:test_dl(paths, options)
   local rows = {}
   for i = 1, #files do rows[i] = i end
   local dl = self.valid:with{files = files, rows = core.data.rows(rows),
-    vocab = false, multi = false, bs = math.min(options.bs or self.bs, #files),
+    vocab = false, multi = false, decoded = false, bs = math.min(options.bs or self.bs, #files),
     workers = #files < 8 and 0 or nil, name = "test"}
   dl.vocab = nil
   return dl
@@ -178,14 +203,46 @@ function DataLoaders:close()
   self.valid:close()
 end
 
--- Normalize without statistics measures them on the first training batch.
+-- How many batches Normalize is to be measured on.
+local function batches_to_measure(list)
+  for _, t in ipairs(list) do if t.batches then return t.batches end end
+  return 1
+end
+
+-- The statistics of one set of pixels from those of its parts: {n, mean, std},
+-- deviations unbiased.
+local function pooled(parts)
+  local n, mean, std = 0, {0, 0, 0}, {0, 0, 0}
+  for _, p in ipairs(parts) do
+    n = n + p.n
+    for c = 1, 3 do mean[c] = mean[c] + p.n * p.mean[c] end
+  end
+  for c = 1, 3 do
+    mean[c] = mean[c] / n
+    for _, p in ipairs(parts) do
+      std[c] = std[c] + (p.n - 1) * p.std[c] ^ 2
+        + p.n * (p.mean[c] - mean[c]) ^ 2
+    end
+    std[c] = math.sqrt(std[c] / (n - 1))
+  end
+  return mean, std
+end
+
+-- Normalize without statistics measures them on the first training batches.
+-- The loader has other batch transforms afterwards.
 function loaders.measure(train)
   if not train.augment:needs_statistics() then return end
+  local parts, wanted = {}, batches_to_measure(train.o.batch_tfms)
+  local h, w = train:size()
   for _, x, _, rows in train.source:batches(1) do
-    train.augment:measure(x, {seed = train.seed, epoch = 1,
+    local mean, std = train.augment:measure(x, {seed = train.seed, epoch = 1,
       items = rows:totable(), train = true})
-    return
+    parts[#parts + 1] = {n = x:shape(1) * h * w, mean = mean, std = std}
+    if #parts == wanted then break end
   end
+  if #parts < 2 then return end
+  train.augment = transforms.augment(train.o.batch_tfms, pooled(parts))
+  train.o.augment = train.augment
 end
 
 return loaders

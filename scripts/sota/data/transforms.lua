@@ -130,6 +130,19 @@ function transforms.Normalize.from_stats(mean, std)
   return transforms.Normalize{mean = mean, std = std}
 end
 
+local data_arguments = check.spec("Normalize.from_data", {
+  {"batches", "integer", 1, min = 1},
+})
+
+--- Normalize.from_data{batches = k}: mean and deviation over the first k
+--- training batches, measured when the data set is opened.
+---@param options? {batches: integer}
+function transforms.Normalize.from_data(...)
+  local t = transforms.Normalize{}
+  t.batches = data_arguments(...).batches
+  return t
+end
+
 -- Flattens lists of transforms; anything else in them is an error.
 local function flatten(list, kind, where, into)
   if list == nil or list == false then return into end
@@ -171,10 +184,19 @@ function transforms.pipeline(list)
   return check.call(core.data.pipeline, out)
 end
 
---- The engine's batch transforms for a list from transforms.list.
-function transforms.augment(list)
+--- The engine's batch transforms for a list from transforms.list. mean and std
+--- are what a Normalize without statistics takes, if they are known.
+---@param list table[]
+---@param mean? number[]
+---@param std? number[]
+function transforms.augment(list, mean, std)
   local out = {}
-  for i, t in ipairs(list) do out[i] = described(t) end
+  for i, t in ipairs(list) do
+    out[i] = described(t)
+    if t.name == "Normalize" and not out[i].mean then
+      out[i].mean, out[i].std = mean, std
+    end
+  end
   return check.call(core.augment.new, out)
 end
 

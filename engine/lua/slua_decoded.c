@@ -1,0 +1,54 @@
+/* slua_decoded.c -- decoded images kept for later epochs, in Lua.
+ *
+ *   data.decoded(files, bytes) -> decoded: the option `decoded` of loaders over
+ *       these files, as many as like; `bytes` of pixels at most
+ *   decoded:bytes() -> what is kept now
+ *   decoded:close(), <close>: at the latest with the last of its loaders */
+#include "lua/slua_data.h"
+
+typedef struct decoded_box {
+  sl_decoded *d;
+} decoded_box;
+
+sl_decoded *slua_check_decoded(lua_State *L, int arg) {
+  const decoded_box *b = luaL_checkudata(L, arg, SLUA_DECODED);
+  if (!b->d) luaL_error(L, "these decoded images have been closed");
+  return b->d;
+}
+
+static int new_decoded(lua_State *L) {
+  const int64_t n = sl_files_count(slua_check_files(L, 1));
+  const lua_Integer budget = luaL_checkinteger(L, 2);
+  decoded_box *b = lua_newuserdatauv(L, sizeof *b, 0);
+  b->d = NULL;
+  luaL_setmetatable(L, SLUA_DECODED);
+  slua_check(L, sl_decoded_new(n, budget, &b->d), "decoded");
+  return 1;
+}
+
+static int close_decoded(lua_State *L) {
+  decoded_box *b = luaL_checkudata(L, 1, SLUA_DECODED);
+  sl_decoded_release(b->d);
+  b->d = NULL;
+  return 0;
+}
+
+static int bytes(lua_State *L) {
+  lua_pushinteger(L, sl_decoded_bytes(slua_check_decoded(L, 1)));
+  return 1;
+}
+
+int slua_open_decoded(lua_State *L);
+int slua_open_decoded(lua_State *L) {
+  const luaL_Reg methods[] = {{"__gc", close_decoded},
+                              {"__close", close_decoded},
+                              {"close", close_decoded},
+                              {"bytes", bytes},
+                              {NULL, NULL}};
+  const luaL_Reg functions[] = {{"decoded", new_decoded}, {NULL, NULL}};
+  slua_new_class(L, SLUA_DECODED, methods);
+  slua_data_table(L);
+  luaL_setfuncs(L, functions, 0);
+  lua_pop(L, 1);
+  return 0;
+}

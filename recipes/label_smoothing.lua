@@ -1,0 +1,48 @@
+-- label_smoothing.lua -- targets that leave room for doubt.
+--
+--   sota-lua recipes/label_smoothing.lua [--data FOLDER] [--eps 0.1]
+--
+-- Shows the same training with plain cross-entropy and with smoothed targets:
+-- 1 - eps of the target for the class, eps for all of them alike. It pays in
+-- long trainings; look at how sure the network is of itself, too.
+require "sota.all"
+
+local opt = sota.options{
+  "Trains with and without smoothed targets.",
+  {"data", "demo", "\"demo\", \"imagenette\", \"imagenette-320\", \"imagenette-160\" or a folder with train/ and val/"},
+  {"arch", "xresnet18", "the network", choices = sota.models.list()},
+  {"size", 64, "height and width that the network sees"},
+  {"item_size", 80, "height and width of images before they are augmented"},
+  {"epochs", 5, "how often the training set is seen"},
+  {"eps", 0.1, "share of the target that all classes get alike"},
+  {"bs", 64, "images in a batch"},
+  {"lr", 3e-3, "largest learning rate of the cycle"},
+  {"seed", "integer", "where all random numbers come from", optional = true},
+  {"workers", -1, "threads that read images; -1: one per core"},
+  {"precision", "auto", "of the arithmetic", choices = {"auto", "f32", "bf16"}},
+}
+if opt.seed then sota.set("seed", opt.seed) end
+sota.set("precision", opt.precision)
+
+local dls = DataBlock{
+  splitter = GrandparentSplitter{train_name = "train", valid_name = "val"},
+  item_tfms = Resize(opt.item_size),
+  batch_tfms = {aug_transforms{size = opt.size, min_scale = 0.75},
+                Normalize.from_stats(imagenet_stats)},
+}:dataloaders(open_data(opt.data), {bs = opt.bs, workers = opt.workers})
+
+local function train(loss_func)
+  print(loss_func)
+  local learn = Learner(dls, sota.models[opt.arch]{n_out = dls.c},
+                        {loss_func = loss_func, metrics = accuracy})
+  learn:fit_one_cycle(opt.epochs, opt.lr)
+  local preds, targs = learn:get_preds()
+  return {accuracy = accuracy(preds, targs):item(),
+          sure = preds:max{dim = -1}:mean():item()}
+end
+
+local plain = train(CrossEntropyLossFlat())
+local smooth = train(LabelSmoothingCrossEntropy{eps = opt.eps})
+local row = "%-18s accuracy %.4f, mean of the largest probability %.4f"
+print(row:format("cross-entropy", plain.accuracy, plain.sure))
+print(row:format("label smoothing", smooth.accuracy, smooth.sure))

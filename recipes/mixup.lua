@@ -1,0 +1,45 @@
+-- mixup.lua -- trains on blends of two images.
+--
+--   sota-lua recipes/mixup.lua [--data FOLDER] [--alpha 0.4] [--epochs 20]
+--
+-- Shows the same training with and without Mixup, and where in the loop it
+-- acts. It makes training harder: it pays from some dozens of epochs on, and
+-- its training loss is not comparable with that without.
+require "sota.all"
+
+local opt = sota.options{
+  "Trains with and without mixup.",
+  {"data", "demo", "\"demo\", \"imagenette\", \"imagenette-320\", \"imagenette-160\" or a folder with train/ and val/"},
+  {"arch", "xresnet18", "the network", choices = sota.models.list()},
+  {"size", 64, "height and width that the network sees"},
+  {"item_size", 80, "height and width of images before they are augmented"},
+  {"epochs", 5, "how often the training set is seen"},
+  {"alpha", 0.4, "of the Beta distribution that shares are drawn from"},
+  {"bs", 64, "images in a batch"},
+  {"lr", 3e-3, "largest learning rate of the cycle"},
+  {"seed", "integer", "where all random numbers come from", optional = true},
+  {"workers", -1, "threads that read images; -1: one per core"},
+  {"precision", "auto", "of the arithmetic", choices = {"auto", "f32", "bf16"}},
+}
+if opt.seed then sota.set("seed", opt.seed) end
+sota.set("precision", opt.precision)
+
+local dls = DataBlock{
+  splitter = GrandparentSplitter{train_name = "train", valid_name = "val"},
+  item_tfms = Resize(opt.item_size),
+  batch_tfms = {aug_transforms{size = opt.size, min_scale = 0.75},
+                Normalize.from_stats(imagenet_stats)},
+}:dataloaders(open_data(opt.data), {bs = opt.bs, workers = opt.workers})
+
+local function new_learner(cbs)
+  return Learner(dls, sota.models[opt.arch]{n_out = dls.c},
+                 {metrics = accuracy, cbs = cbs})
+end
+
+local mixed = new_learner(Mixup(opt.alpha))
+mixed:show_training_loop()
+mixed:fit_one_cycle(opt.epochs, opt.lr)
+local plain = new_learner()
+plain:fit_one_cycle(opt.epochs, opt.lr)
+print(("accuracy: %.4f with mixup, %.4f without"):format(
+  mixed:validate().accuracy, plain:validate().accuracy))

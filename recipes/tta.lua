@@ -1,0 +1,48 @@
+-- tta.lua -- test-time augmentation: several versions of each image are asked.
+--
+--   sota-lua recipes/tta.lua [--data FOLDER] [--n 8] [--beta 0.25]
+--
+-- Shows what averaging over augmented versions gives over one plain look, and
+-- the fixed views: the mirror image, five crops, ten crops. Nothing is trained
+-- for it; it costs n + 1 passes over the validation set.
+require "sota.all"
+
+local opt = sota.options{
+  "Trains a network, then compares ways to ask it.",
+  {"data", "demo", "\"demo\", \"imagenette\", \"imagenette-320\", \"imagenette-160\" or a folder with train/ and val/"},
+  {"arch", "xresnet18", "the network", choices = sota.models.list()},
+  {"size", 64, "height and width that the network sees"},
+  {"item_size", 80, "height and width of images before they are augmented"},
+  {"epochs", 5, "how often the training set is seen"},
+  {"n", 4, "augmented passes"},
+  {"beta", 0.25, "share of the plain pass"},
+  {"bs", 64, "images in a batch"},
+  {"lr", 3e-3, "largest learning rate of the cycle"},
+  {"seed", "integer", "where all random numbers come from", optional = true},
+  {"workers", -1, "threads that read images; -1: one per core"},
+  {"precision", "auto", "of the arithmetic", choices = {"auto", "f32", "bf16"}},
+}
+if opt.seed then sota.set("seed", opt.seed) end
+sota.set("precision", opt.precision)
+
+local dls = DataBlock{
+  splitter = GrandparentSplitter{train_name = "train", valid_name = "val"},
+  item_tfms = Resize(opt.item_size),
+  batch_tfms = {aug_transforms{size = opt.size, min_scale = 0.75},
+                Normalize.from_stats(imagenet_stats)},
+}:dataloaders(open_data(opt.data), {bs = opt.bs, workers = opt.workers})
+
+local learn = Learner(dls, sota.models[opt.arch]{n_out = dls.c},
+                      {metrics = accuracy})
+learn:fit_one_cycle(opt.epochs, opt.lr)
+
+local function show(name, preds, targs)
+  print(("%-18s %.4f"):format(name, accuracy(preds, targs):item()))
+end
+
+show("plain", learn:get_preds())
+show(("tta, n = %d"):format(opt.n), learn:tta{n = opt.n, beta = opt.beta})
+show("tta, the largest", learn:tta{n = opt.n, use_max = true})
+for _, views in ipairs{"flip", "fivecrop", "tencrop"} do
+  show(views, learn:tta{views = views})
+end

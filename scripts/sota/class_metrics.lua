@@ -1,0 +1,143 @@
+-- class_metrics.lua -- metrics that cannot be averaged over batches, because
+-- they are made from counts of whole classes: precision, recall, f1_score,
+-- ClassReport.
+--
+--   metrics = {accuracy, f1_score, recall{class = "tench"}}
+--   f1_score(preds, targs)                          macro: mean over classes
+--   precision(preds, targs, {average = "micro"})
+--   precision(preds, targs, {average = "none"})     a tensor, one per class
+--
+-- Each is an object with reset(), accumulate(learn), value(), as the loop wants
+-- them (engine/lua/slua_hooks.c), and a function of (preds, targs).
+local core = require "sota.core"
+local check = require "sota.check"
+local Confusion = require "sota.confusion"
+
+local class_metrics = {}
+
+-- --- their common part -------------------------------------------------------
+
+local Counted = {}
+Counted.__index = Counted
+
+function Counted:reset() self.confusion = Confusion.new() end
+
+function Counted:accumulate(learn)
+  if learn.dls and learn.dls.train.multi then
+    check.fail("%s: is for items of one class each; these have several labels, "
+      .. "for which there is accuracy_multi", self.name)
+  end
+  self.vocab = learn.dls and learn.dls.vocab
+  self.confusion:add(learn.pred, learn.yb)
+end
+
+local AVERAGES = {"macro", "micro", "weighted", "none"}
+
+local function class_number(class, vocab, what)
+  if math.type(class) == "integer" then return class end
+  for c = 1, vocab and #vocab or 0 do
+    if vocab[c] == class then return c end
+  end
+  check.fail("%s: there is no class '%s'%s", what, class, vocab
+    and check.did_you_mean(class, type(vocab) == "table" and vocab
+      or vocab:totable()) or "; without class names a number is wanted")
+end
+
+-- The figure as a number, or a list with average "none".
+local function figure(confusion, name, o, vocab, what)
+  if o.class then
+    local f = confusion:classes()[class_number(o.class, vocab, what)]
+    return f and f[name] or 0
+  elseif o.average == "none" then
+    local list = {}
+    for c, f in ipairs(confusion:classes()) do list[c] = f[name] + 0.0 end
+    return list
+  elseif o.average == "micro" then
+    return confusion:accuracy()
+  end
+  return confusion:mean(name, o.average == "weighted")
+end
+
+function Counted:value()
+  return figure(self.confusion, self.figure, self.o, self.vocab, self.name)
+end
+
+-- f1_score(preds, targs [, options]) or f1_score{average = "micro"}.
+local function title(base, o)
+  if o.class then return ("%s_%s"):format(base, o.class) end
+  return o.average == "macro" and base or base .. "_" .. o.average
+end
+
+local function counted(base, name)
+  local arguments = check.spec(base, {
+    {"average", "string", "macro", choices = AVERAGES},
+    {"class", "string|integer"},
+  })
+  local class = setmetatable({}, {__index = Counted})
+  class.__index = class
+  function class:__tostring() return self.name end
+  local function make(o)
+    local self = setmetatable({name = title(base, o), figure = name, o = o},
+      class)
+    self:reset()
+    return self
+  end
+  function class:__call(first, targs, options)
+    if core.is_tensor(first) then
+      local o = options and arguments(options) or self.o
+      return core.tensor(figure(Confusion.new():add(first, targs), name, o, nil,
+        base))
+    end
+    local o = arguments(first or {})
+    if o.average == "none" and not o.class then
+      check.fail("%s: average = \"none\" gives one number for each class, and "
+        .. "a column of the table has one; use class =", base)
+    end
+    return make(o)
+  end
+  class_metrics[base] = make(arguments())
+end
+
+--- Of the items predicted as a class, the share that is of it.
+counted("precision", "precision")
+--- Of the items of a class, the share predicted as it.
+counted("recall", "recall")
+--- Harmonic mean of precision and recall.
+counted("f1_score", "f1")
+
+-- --- functions and the report ------------------------------------------------
+
+local matrix_options = check.spec("confusion_matrix", {
+  {"normalize", "boolean", false}, {"classes", "integer", min = 1},
+})
+
+--- Counts i32 (K, K): rows the actual classes, columns the predicted ones.
+---@param preds tensor scores (N, K), or class numbers (N)
+---@param targs tensor class numbers (N)
+---@param options? {normalize: boolean, classes: integer}
+---@return tensor
+function class_metrics.confusion_matrix(preds, targs, options)
+  local o = matrix_options(options or {})
+  return Confusion.new(o.classes):add(preds, targs):tensor(o.normalize)
+end
+
+local Report = setmetatable({}, {__index = Counted})
+Report.__index = Report
+
+function Report:value() return self.confusion:mean "f1" end
+
+--- The counts of the last validation, i32 (K, K).
+function Report:matrix(normalize) return self.confusion:tensor(normalize) end
+
+function Report:__tostring() return self.confusion:report(self.vocab) end
+
+--- ClassReport(): a metric whose column is f1 (macro), and that can be printed
+--- after validation: a table of all classes. report:matrix() is the confusion
+--- matrix.
+function class_metrics.ClassReport()
+  local self = setmetatable({name = "f1_score"}, Report)
+  self:reset()
+  return self
+end
+
+return class_metrics

@@ -1,0 +1,56 @@
+-- test_recipes.lua -- each recipe has its help, and runs on a tiny data set.
+local check = require "check"
+local demo = require "demo"
+
+local temporary <close> = demo.folder()
+local folder = demo.write(temporary)
+
+-- This interpreter and the recipes beside it.
+local function program()
+  local link <close> = assert(io.popen "readlink /proc/$PPID/exe")
+  return link:read "l"
+end
+
+local here = debug.getinfo(1, "S").source:match "^@(.*)tests/lua/[^/]*$"
+local sota_lua, recipes = program(), here .. "recipes/"
+
+local function run(recipe, arguments)
+  local out <close> = io.popen(("%s %s.lua %s 2>&1"):format(sota_lua,
+    recipes .. recipe, arguments))
+  local text = out:read "a"
+  local ok, _, code = out:close()
+  return text, ok and 0 or code
+end
+
+-- Recipe -> what it must print, and options of its own.
+local expected = {
+  imagenette = {"accuracy %d", "--out " .. temporary.path .. "/a"},
+  normalization = {"normalised\n", "--batches 2"},
+  progressive_resizing = {"sizes: 16 16", "--from 16 --epochs 2"},
+  tta = {"tencrop +%d", "--n 1"},
+  label_smoothing = {"label smoothing +accuracy %d", "--eps 0.2"},
+  mixup = {"accuracy: %d.%d+ with mixup", "--alpha 0.3"},
+  own_images = {"with test%-time augmentation %d",
+                "--out " .. temporary.path .. "/b"},
+}
+
+for recipe, row in pairs(expected) do
+  check.test(recipe, function()
+    local text, code = run(recipe, "--help")
+    assert(code == 0 and text:find("--epochs", 1, true), text)
+    text, code = run(recipe, "--epoch 3")
+    assert(code == 2 and text:find("did you mean --epochs?", 1, true), text)
+    text, code = run(recipe, ("--data %s --epochs 1 --size 32 --item-size 40 "
+      .. "--bs 10 --seed 1 --workers 0 %s"):format(
+      recipe == "own_images" and folder .. "/train" or folder, row[2] or ""))
+    assert(code == 0 and text:find(row[1]), text)
+  end)
+end
+
+check.test("own_images recognises a picture with what it saved", function()
+  local text, code = run("own_images", ("--out %s/b --image %s"):format(
+    temporary.path, folder .. "/val/dots/0001.jpg"))
+  assert(code == 0 and text:find "^%w+ %(%d+%.%d %%%)\n$", text)
+end)
+
+check.done()
