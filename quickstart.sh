@@ -14,6 +14,9 @@ cmake -S . -B build -G Ninja >build.log 2>&1 && ninja -C build >>build.log 2>&1 
 
 if [ "${1:-}" = test ]; then
   shift
-  exec ctest --test-dir build --output-on-failure -j 2 "$@"
+  status=0
+  ctest --test-dir build --output-on-failure -j 2 "$@" || status=$?
+  scripts/tools/count_tests.sh build/Testing/Temporary/LastTest.log || status=1
+  exit $status
 fi
 exec build/bin/sota-lua recipes/imagenette.lua "$@"

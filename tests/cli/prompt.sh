@@ -94,7 +94,7 @@ check "tensors" '2\., 4\.'
 # --- in a fit ------------------------------------------------------------------
 cat >"$work/fit.lua" <<'END'
 require "sota.all"
-steps = 0
+steps, word = 0, "THREE"
 local dblock = DataBlock{
   blocks = {ImageBlock, CategoryBlock}, get_items = get_image_files, get_y = parent_label,
   splitter = GrandparentSplitter{train_name = "train", valid_name = "val"},
@@ -102,7 +102,7 @@ local dblock = DataBlock{
 }
 learn = Learner(dblock:dataloaders(open_data "demo", {bs = 16}), xresnet18{n_out = 10}, {
   loss_func = CrossEntropyLossFlat(), metrics = accuracy,
-  cbs = {{after_batch = function() steps = steps + 1 if steps == 3 then io.stderr:write "THREE\n" end end}},
+  cbs = {{after_batch = function() steps = steps + 1 if steps == 3 then io.stderr:write(word, "\n") end end}},
 })
 END
 enter "dofile '$work/fit.lua'"
@@ -112,10 +112,11 @@ check "a fit runs" 'THREE'
 keys C-c
 await prompt
 check "Ctrl-C ends a fit" 'interrupted!'
-enter 'n = steps steps = 0 "trained for", n'
-check "the learner is there" 'trained for'
+enter 'n, steps, word = steps, 0, "AGAIN"'
+enter '"trained for", n'
+check "the learner is there" '^trained for'
 enter 'learn:fit(50, 1e-3)'
-check "and trains again" 'THREE'
+check "and trains again" 'AGAIN$'
 keys C-c
 keys C-c
 await prompt
