@@ -15,7 +15,7 @@ local opt = sota.options{
   {"size", 64, "height and width that the network sees"},
   {"item_size", 80, "height and width of images before they are augmented"},
   {"epochs", 5, "how often the training set is seen"},
-  {"stats", "data", "where the statistics come from", choices = {"data", "imagenet"}},
+  {"stats", "data", "where statistics come from", choices = {"data", "imagenet"}},
   {"batches", 4, "how many batches they are measured on (--stats data)"},
   {"bs", 64, "images in a batch"},
   {"lr", 3e-3, "largest learning rate of the cycle"},
@@ -52,4 +52,5 @@ end
 
 local without = train("as the files are", get_dls())
 local with = train("normalised", get_dls(normalize))
-print(("accuracy: %.4f as the files are, %.4f normalised"):format(without, with))
+print(("accuracy: %.4f as the files are, %.4f normalised"):format(without,
+  with))

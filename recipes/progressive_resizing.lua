@@ -5,7 +5,7 @@
 -- Shows the two ways. "callback": one fit during which the size grows with the
 -- epochs. "fine_tune", as in the book: a fit at the small size, then other data
 -- (learn.dls = ...) and fine_tune at the full one. Small images are decoded at
--- a small size too, so epochs at half the size take about a quarter of the time.
+-- a small size too: epochs at half the size are about a quarter of the work.
 require "sota.all"
 
 local opt = sota.options{

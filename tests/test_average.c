@@ -78,7 +78,7 @@ START_TEST(errors_change_nothing) {
   p.b[N - 1] = p.a[N - 1];
   ck_assert_int_eq(sl_average_tensors(p.a, p.b, N, 0.5), SL_EINVAL);
   p.b[N - 1] = right;
-  ck_assert_int_eq(sl_average_tensors(p.a, p.b, N, NAN), SL_EINVAL);
+  ck_assert_int_eq(sl_average_tensors(p.a, p.b, N, (double)NAN), SL_EINVAL);
   ck_assert_int_eq(sl_average_tensors(p.a, p.b, N, 1.5), SL_EINVAL);
   sl_alloc_fail_at(1);
   ck_assert_int_eq(sl_average_tensors(p.a, p.b, N, 0.5), SL_ENOMEM);

@@ -24,7 +24,7 @@ void sl_augment_free(sl_augment *a) {
 
 /* Affine transforms sample once: sizes may be left out, the rest must agree. */
 static sl_status agree(sl_augment *a, const char *name, const sl_sampling *s) {
-  int64_t h, w, sh, sw;
+  int64_t h = 0, w = 0, sh = 0, sw = 0;
   if (s->size.n > 0) SL_TRY(sl_pair(&s->size, "size", &h, &w));
   if (!a->has_sampling) {
     a->sampling = *s;

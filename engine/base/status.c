@@ -7,7 +7,7 @@
 
 static _Thread_local char message[1024];
 
-sl_status sl_fail(sl_status code, const char *fmt, ...) {
+sl_status(sl_fail)(sl_status code, const char *fmt, ...) {
   char text[sizeof message]; /* an argument may be sl_error() itself */
   va_list ap;
   va_start(ap, fmt);

@@ -25,6 +25,11 @@ typedef enum sl_status {
 sl_status sl_fail(sl_status code, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+#ifdef __clang_analyzer__ /* it cannot see that what sl_fail returns is code   \
+                           */
+#define sl_fail(code, ...) (sl_fail(code, __VA_ARGS__), (code))
+#endif
+
 /* Puts text in front of this thread's message ("decode: " + message) and
  * returns code: for adding a file, a layer or an op to a sentence. */
 sl_status sl_fail_in(sl_status code, const char *fmt, ...)

@@ -96,7 +96,8 @@ static sl_status run(const sl_call *c, const sl_axis axes[2], int back) {
            .c = c->in[0]->shape[3]};
   j.scratch = sl_scratch(2 * j.c);
   if (!j.scratch) return SL_ENOMEM;
-  sl_parallel_if(sl_tensor_count(c->in[0]), back ? spread_rows : average_rows, &j);
+  sl_parallel_if(sl_tensor_count(c->in[0]), back ? spread_rows : average_rows,
+                 &j);
   sl_free_data(j.scratch);
   return SL_OK;
 }

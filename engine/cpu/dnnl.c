@@ -433,7 +433,7 @@ static unsigned bucket_of(const cache_key *k) {
   const unsigned char *p = (const unsigned char *)k;
   uint64_t h = 1469598103934665603u; /* FNV-1a */
   for (size_t i = 0; i < sizeof *k; i++)
-    h = (h ^ p[i]) * 1099511628211u;
+    h = (h ^ p[i]) * 1099511628211u; /* NOLINT: no padding */
   return (unsigned)(h >> 32) % BUCKETS;
 }
 

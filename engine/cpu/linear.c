@@ -5,8 +5,8 @@
 
 #include "base/alloc.h"
 #include "cpu/cpu.h"
-#include "cpu/gemm.h"
 #include "cpu/floats.h"
+#include "cpu/gemm.h"
 
 typedef struct sizes {
   int64_t rows, in, out;

@@ -10,8 +10,8 @@
 
 #include "base/threads.h"
 #include "cpu/cpu.h"
-#include "cpu/gemm.h"
 #include "cpu/floats.h"
+#include "cpu/gemm.h"
 
 typedef struct job job;
 typedef sl_status product(const job *j, int64_t a, int64_t b, int64_t y,

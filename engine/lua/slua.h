@@ -22,6 +22,12 @@
 
 #define SLUA_TENSOR "sota.tensor"
 
+#ifdef __clang_analyzer__ /* Lua's headers do not say that these do not return \
+                           */
+int luaL_error(lua_State *L, const char *fmt, ...) __attribute__((noreturn));
+int lua_error(lua_State *L) __attribute__((noreturn));
+#endif
+
 /* A userdata that owns one reference, or none while t is NULL. Boxes made
  * while a scope is open are linked into it. */
 typedef struct slua_box {

@@ -121,7 +121,7 @@ static int call_op(lua_State *L) {
   }
   slua_check(L, status, op->name);
   int made = n_out; /* results that this call has not are not returned */
-  while (!boxes[made - 1]->t)
+  while (made > 0 && !boxes[made - 1]->t)
     made--;
   lua_settop(L, made - n_out - 1);
   return made;

@@ -353,7 +353,7 @@ static int load_state(lua_State *L) {
   lua_settop(L, 2);
   lua_getfield(L, 2, "kind");
   const char *kind_name = lua_tostring(L, 3);
-  if (kind_name && strcmp(kind_name, sl_optim_kind_of(o)->name))
+  if (kind_name && strcmp(kind_name, sl_optim_kind_of(o)->name) != 0)
     return luaL_error(L, "optim: this is the state of %s, not of %s", kind_name,
                       sl_optim_kind_of(o)->name);
   if (lua_getfield(L, 2, "tensors") != LUA_TTABLE ||

@@ -201,7 +201,8 @@ static void from_table(lua_State *L, int arg, const sl_option *options,
       o++;
     if (!o || !o->name) unknown(L, options, what, key);
     const reading r = {L, o, what};
-    read_value(&r, lua_gettop(L), opts + o->offset);
+    read_value(&r, lua_gettop(L),
+               opts + o->offset); /* NOLINT: unknown raises */
     seen[o - options] = 1;
   }
   if (n_list == 0) return;

@@ -8,14 +8,15 @@
 
 #include "ops/pool.h"
 
-enum { MOST = 16 }; /* so that a place in a window is one byte */
+/* MOST: so that a place in a window is one byte. */
+enum { MOST = 16, HALF = MOST / 2 };
 
 static const sl_option options[] = {
     SL_OPT_NEED_INTS(sl_max_pool2d_opts, kernel_size, 1, MOST,
                      "window, {height, width} or one number for both"),
     SL_OPT_INTS(sl_max_pool2d_opts, stride, (double)NAN, 1, 65536,
                 "step from window to window; kernel_size unless given"),
-    SL_OPT_INTS(sl_max_pool2d_opts, padding, 0, 0, MOST / 2,
+    SL_OPT_INTS(sl_max_pool2d_opts, padding, 0, 0, HALF,
                 "border around the image that no window takes values from"),
     SL_OPT_BOOL(sl_max_pool2d_opts, ceil_mode, 0,
                 "keep the partial windows at the far edges"),

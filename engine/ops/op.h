@@ -34,14 +34,14 @@ typedef struct sl_numbers {
 
 /* How an option's field is declared: double, int64_t, int, int, sl_ints... */
 typedef enum sl_option_type {
-  SL_OPTION_FLOAT, /* double in [min, max] */
-  SL_OPTION_INT,   /* int64_t in [min, max] */
-  SL_OPTION_BOOL,  /* int: 0 or 1 */
-  SL_OPTION_ENUM,  /* int: position in names */
-  SL_OPTION_INTS,  /* sl_ints; Lua: {2, 3}, or a single number */
-  SL_OPTION_DIM,   /* int64_t; Lua counts from 1, C from 0, both -1 = last */
-  SL_OPTION_DIMS,  /* sl_ints of the above; n = 0: not given */
-  SL_OPTION_DTYPE, /* int: sl_dtype; def -1: not given */
+  SL_OPTION_FLOAT,   /* double in [min, max] */
+  SL_OPTION_INT,     /* int64_t in [min, max] */
+  SL_OPTION_BOOL,    /* int: 0 or 1 */
+  SL_OPTION_ENUM,    /* int: position in names */
+  SL_OPTION_INTS,    /* sl_ints; Lua: {2, 3}, or a single number */
+  SL_OPTION_DIM,     /* int64_t; Lua counts from 1, C from 0, both -1 = last */
+  SL_OPTION_DIMS,    /* sl_ints of the above; n = 0: not given */
+  SL_OPTION_DTYPE,   /* int: sl_dtype; def -1: not given */
   SL_OPTION_NUMBERS, /* sl_numbers; otherwise as INTS */
 } sl_option_type;
 

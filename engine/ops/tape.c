@@ -218,7 +218,7 @@ static sl_status place_for(sl_tensor *t, sl_tensor **place, char *add) {
 static sl_status view_backward(const sl_call *c, const sl_op *op,
                                const sl_spec *shape) {
   sl_tensor *din = c->din[0], *part = NULL;
-  const sl_backend *b = din->backend;
+  const sl_backend *b = din->backend; /* NOLINT: a view has one input */
   int64_t stride[SL_MAX_RANK] = {0}, offset = din->offset;
   sl_tensor *const in[] = {din};
   const sl_call as_din = {.in = in, .n_in = 1, .opts = c->opts};

@@ -70,7 +70,7 @@ static void facts(const sl_progress *p, double seconds, char *out,
                   size_t size) {
   char text[64], eta[24];
   *out = 0;
-  if (p->total > 0 && strcmp(p->unit, "B")) {
+  if (p->total > 0 && strcmp(p->unit, "B") != 0) {
     snprintf(text, sizeof text, "  %lld/%lld", (long long)p->done,
              (long long)p->total);
     add(out, size, text);

@@ -58,7 +58,7 @@ sl_status sl_st_read_at(const sl_st_file *f, void *to, size_t n, uint64_t at) {
 static sl_status parse_dtype(const sl_st_file *f, sl_st_entry *e, json_t *j) {
   const char *name = json_string_value(j);
   for (int d = 0; name && d < N_DTYPES; d++) {
-    if (strcmp(name, dtypes[d].name)) continue;
+    if (strcmp(name, dtypes[d].name) != 0) continue;
     e->dtype = (sl_st_dtype)d;
     return SL_OK;
   }

@@ -44,10 +44,10 @@ static json_t *describe(const sl_tensor *t, int flags, uint64_t begin) {
   json_t *shape = json_array();
   for (int i = 0; i < t->rank; i++)
     json_array_append_new(shape, json_integer(t->shape[from[i]]));
+  const uint64_t end = begin + file_bytes(t, flags);
   return json_pack("{s:s, s:o, s:[I,I]}", "dtype",
                    sl_st_dtype_name(file_dtype(t, flags)), "shape", shape,
-                   "data_offsets", (json_int_t)begin,
-                   (json_int_t)(begin + file_bytes(t, flags)));
+                   "data_offsets", (json_int_t)begin, (json_int_t)end);
 }
 
 /* jansson refuses what is not UTF-8, and then gives NULL. */
@@ -68,7 +68,7 @@ static sl_status add_items(json_t *header, const sl_st_item *items, int n,
   for (int i = 0; i < n; i++) {
     const sl_st_item *item = &items[i];
     SL_REQUIRE(!json_object_get(header, item->name) &&
-                   strcmp(item->name, "__metadata__"),
+                   strcmp(item->name, "__metadata__") != 0,
                SL_EINVAL, "two tensors of the name %s", item->name);
     SL_REQUIRE(!json_object_set_new(header, item->name,
                                     describe(item->tensor, flags, at)),

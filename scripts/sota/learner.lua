@@ -69,7 +69,7 @@ end
 ---@field wd_bn_bias? boolean decay norms and biases too
 ---@field moms? number[] {0.95, 0.85, 0.95}: of the one-cycle schedule
 ---@field path? string where models/ goes
----@field history? string file name of history.csv, written by each fit
+---@field history? string file name of history.csv: begun by the first fit, continued by the others
 ---@field quiet? boolean no table, no progress line
 ---@field splitter? function model -> list of parameter groups: train/groups.lua
 ---@field train_bn? boolean true: norm layers of frozen groups are trained
@@ -167,7 +167,8 @@ local function run(self, n_epoch, schedule, o)
   spec.train = self.dls.train:spec(epoch_of)
   spec.valid = self.dls.valid and self.dls.valid:spec(first_epoch)
   spec.table, spec.progress = not self.quiet, not self.quiet
-  spec.history = self.history
+  spec.history, spec.history_append = self.history, self.history_begun
+  self.history_begun = self.history ~= nil
   for _, cb in ipairs(spec.cbs) do
     if cb.configure then cb:configure(spec, self) end
   end

@@ -4,8 +4,8 @@ local callbacks = require "sota.callbacks.base"
 
 local training_loop = {}
 
--- The loop as lines: {depth, title}, or an event. `does` is what the loop itself
--- does there; inner: an event of training, or of validation, batches.
+-- The loop as lines: {depth, title}, or an event. `does` is what the loop
+-- itself does there; inner: an event of training, or of validation, batches.
 local script = {
   {0, "Start Fit"},
   {1, event = "before_fit"},

@@ -16,7 +16,7 @@ local function together(list, use_max)
   return use_max and all or all / #list
 end
 
--- --- one bar over all passes ---------------------------------------------------
+-- --- one bar over all passes ------------------------------------------------
 
 local Passes = {}
 Passes.__index = Passes
@@ -44,7 +44,7 @@ function Passes:preds(loader)
   return self.learn:get_preds{dl = loader, cbs = count}
 end
 
--- --- passes --------------------------------------------------------------------
+-- --- passes -----------------------------------------------------------------
 
 local function form_of(train)
   return {train = train, shuffle = false, drop_last = false, name = "tta"}
@@ -116,7 +116,7 @@ local function view_passes(learn, dl, a)
   return core.cat(out, {dim = 1}), targs
 end
 
--- --- Learner:tta ---------------------------------------------------------------
+-- --- Learner:tta ------------------------------------------------------------
 
 local arguments = check.spec("tta", {
   {"n", "integer", 4, min = 1}, {"beta", "number boolean", 0.25, min = 0,

@@ -1,18 +1,22 @@
 #!/bin/sh
 # Builds against oneDNN 3 (headers and library of the PyPI wheel
-# onednn-devel-cpu-gomp) and runs the tests that use it.
+# onednn-devel-cpu-gomp, in a virtual environment) and runs the tests that use it.
 set -eu
 cd "$(dirname "$0")/../.."
-root=build-onednn3/wheel
-if [ ! -d "$root" ]; then
-  python3 -m venv build-onednn3/venv
-  build-onednn3/venv/bin/pip install -q --target "$root" onednn-devel-cpu-gomp
+root=$PWD/build-onednn3
+if [ ! -e "$root/venv/include/dnnl.h" ]; then
+  python3 -m venv "$root/venv"
+  "$root/venv/bin/pip" install -q onednn-devel-cpu-gomp
 fi
-found=$(find "$PWD/$root" build-onednn3/venv -name dnnl.h -path '*include/dnnl.h' | head -1)
-prefix=$(dirname "$(dirname "$found")")
-cmake -S . -B build-onednn3/build -G Ninja -DDNNL_ROOT="$prefix" \
-  -DDNNL_INCLUDE_DIR="$prefix/include" >/dev/null
-ninja -C build-onednn3/build >/dev/null
-lib=$(dirname "$(find "$prefix" -name 'libdnnl.so.3*' | head -1)")
-LD_LIBRARY_PATH="$lib" ctest --test-dir build-onednn3/build -j 2 \
-  --output-on-failure -R 'conv|dnnl|linear|matmul|xresnet'
+library=$(find "$root/venv/lib" -name 'libdnnl.so.3*' | sort | head -1)
+if [ -z "$library" ]; then
+  echo "onednn3.sh: the wheel brought no libdnnl.so.3" >&2
+  exit 1
+fi
+cmake -S . -B "$root/build" -G Ninja -DDNNL_INCLUDE_DIR="$root/venv/include" \
+  -DDNNL_LIBRARY="$library" | grep oneDNN
+ninja -j2 -C "$root/build" >"$root/log" 2>&1 || { tail -40 "$root/log"; exit 1; }
+export LD_LIBRARY_PATH="$(dirname "$library")"
+"$root/build/bin/sota-lua" --doctor | grep 'oneDNN 3\.'
+ctest --test-dir "$root/build" -j 2 --output-on-failure \
+  -R 'conv|dnnl|linear|matmul|xresnet|registry'

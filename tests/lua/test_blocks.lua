@@ -43,7 +43,7 @@ local function printed(f, ...)
   return table.concat(lines, "\n")
 end
 
--- --- CSV -----------------------------------------------------------------------
+-- --- CSV --------------------------------------------------------------------
 
 check.test("csv: quotes, line breaks, CRLF, byte order mark", function()
   check.equal(csv.parse "a,b\r\n1,2\r\n", {{"a", "b"}, {"1", "2"}})
@@ -72,7 +72,7 @@ check.test("csv: columns by name; wrong files", function()
   check.fails("No such file", read_csv, folder .. "/none.csv")
 end)
 
--- --- ready-made loaders ----------------------------------------------------------
+-- --- ready-made loaders -----------------------------------------------------
 
 -- name,labels,is_valid of all pictures.
 local function table_text(label_of)
@@ -118,7 +118,7 @@ check.test("from_name_func, from_path_func, from_lists", function()
     list, {"a"}, o)
 end)
 
--- --- several labels an item -------------------------------------------------------
+-- --- several labels an item -------------------------------------------------
 
 local function form_and_place(path)
   local number = tonumber(path:match "(%d+)%.jpg$")
@@ -157,7 +157,7 @@ check.test("MultiCategoryBlock from a table with a delimiter", function()
   train_multi(dls)
 end)
 
--- --- transforms ---------------------------------------------------------------------
+-- --- transforms -------------------------------------------------------------
 
 -- Each in training and in validation form: the size of what a model sees; is
 -- training random (another epoch, other pixels) and validation not?
@@ -168,12 +168,13 @@ local forms = {
    nil, {24, 32}, nil},
   {"Resize pad border", Resize{{24, 32}, method = "pad", pad_mode = "border"},
    nil, {24, 32}, nil},
-  {"Resize pad reflection", Resize{{32, 24}, method = "pad",
-                                   pad_mode = "reflection"}, nil, {32, 24}, nil},
+  {"Resize pad reflection",
+   Resize{{32, 24}, method = "pad", pad_mode = "reflection"}, nil, {32, 24}},
   {"RandomResizedCrop", RandomResizedCrop(24), nil, {24, 24}, true},
   {"RandomCrop", RandomCrop(24), nil, {24, 24}, true},
   {"CropPad", CropPad(120), nil, {120, 120}, false},
-  {"FlipItem", {Resize{24, method = "squish"}, FlipItem()}, nil, {24, 24}, true},
+  {"FlipItem", {Resize{24, method = "squish"}, FlipItem()}, nil, {24, 24},
+   true},
   {"RandomResizedCropGPU", Resize(32), RandomResizedCropGPU(24), {24, 24},
    true},
   {"RandomErasing", Resize(32), RandomErasing{p = 1}, {32, 32}, true},
@@ -206,7 +207,7 @@ for _, f in ipairs(forms) do
   end)
 end
 
--- --- statistics ----------------------------------------------------------------------
+-- --- statistics -------------------------------------------------------------
 
 check.test("Normalize() measures the first batch", function()
   local dls = open({batch_tfms = Normalize()}, {shuffle = false, bs = 40})
@@ -265,7 +266,7 @@ check.test("load tells of other statistics and another size", function()
     .. "those of dls are of 40x40 pixels", 1, true), told[2])
 end)
 
--- --- the summary -----------------------------------------------------------------------
+-- --- the summary ------------------------------------------------------------
 
 check.test("summary shows every step", function()
   local block = DataBlock{splitter = by_folder,
@@ -291,7 +292,7 @@ check.test("show_training_loop names who acts where", function()
   assert(not valid:find "Mixup", valid)
 end)
 
--- --- mistakes ---------------------------------------------------------------------------
+-- --- mistakes ---------------------------------------------------------------
 
 check.test("each mistake gets one sentence", function()
   check.fails("unknown option 'get_why'; did you mean 'get_y'?", DataBlock,

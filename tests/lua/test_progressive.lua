@@ -6,7 +6,7 @@ require "sota.all"
 local temporary <close> = demo.folder()
 local folder = demo.write(temporary)
 
--- --- sizes over epochs ---------------------------------------------------------
+-- --- sizes over epochs ------------------------------------------------------
 
 -- {options, to, n_epoch, sizes}
 local tables = {
@@ -33,7 +33,7 @@ check.test("sizes over epochs", function()
   end
 end)
 
--- --- in a fit ------------------------------------------------------------------
+-- --- in a fit ---------------------------------------------------------------
 
 local function loaders(size, item_size, bs)
   return DataBlock{
@@ -121,7 +121,7 @@ check.test("mistakes", function()
     learn, 1, 1e-3, {cbs = ProgressiveResize})
 end)
 
--- --- other data in the middle ----------------------------------------------------
+-- --- other data in the middle -----------------------------------------------
 
 check.test("learn.dls = other keeps the model and its optimiser", function()
   local learn = learner(loaders(32))

@@ -30,6 +30,7 @@ local expected = {
   tta = {"tencrop +%d", "--n 1"},
   label_smoothing = {"label smoothing +accuracy %d", "--eps 0.2"},
   mixup = {"accuracy: %d.%d+ with mixup", "--alpha 0.3"},
+  chapter7 = {"\n  and tta +%d", "--from 16"},
   own_images = {"with test%-time augmentation %d",
                 "--out " .. temporary.path .. "/b"},
 }

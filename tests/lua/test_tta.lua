@@ -8,7 +8,7 @@ require "sota.all"
 local temporary <close> = demo.folder()
 local folder = demo.write(temporary)
 
--- --- the combination: a loader whose epoch p has the logits of pass p --------
+-- --- the combination: a loader whose epoch p has the logits of pass p -------
 
 local golden = check.golden "tta"
 
@@ -63,7 +63,7 @@ check.test("metrics take probabilities", function()
   check.close(accuracy(preds, targs):item(), 0.5, 1e-6)
 end)
 
--- --- files -------------------------------------------------------------------
+-- --- files ------------------------------------------------------------------
 
 local function loaders(item_tfms, batch_tfms, bs)
   return DataBlock{

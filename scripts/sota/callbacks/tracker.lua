@@ -140,8 +140,8 @@ end
 
 local function save_best(self, learn)
   if not self.new_best then return end
-  say(learn, "Better model found at epoch %d with %s value: %s.", learn.epoch,
-    self.monitor, tostring(self.best))
+  say(learn, "Better model found at epoch %d with %s value: %.6f.", learn.epoch,
+    self.monitor, self.best)
   save(self, learn, self.fname)
 end
 

@@ -196,7 +196,7 @@ function DataBlock:__tostring()
       list_text(self.item_tfms), list_text(self.batch_tfms))
 end
 
--- --- ready-made ---------------------------------------------------------------
+-- --- ready-made -------------------------------------------------------------
 
 block.ImageDataLoaders = {}
 

@@ -40,7 +40,7 @@ function items.RegexLabeller(pattern)
   end
 end
 
--- --- splitters: f(files, items) -> training rows, validation rows ----------
+-- --- splitters: f(files, items) -> training rows, validation rows -----------
 
 local random_arguments = check.spec("RandomSplitter", {
   {"valid_pct", "number", 0.2, min = 0, max = 1}, {"seed", "integer", min = 0},

@@ -170,7 +170,8 @@ function DataLoaders:test_dl(paths, options)
   local rows = {}
   for i = 1, #files do rows[i] = i end
   local dl = self.valid:with{files = files, rows = core.data.rows(rows),
-    vocab = false, multi = false, decoded = false, bs = math.min(options.bs or self.bs, #files),
+    vocab = false, multi = false, decoded = false,
+    bs = math.min(options.bs or self.bs, #files),
     workers = #files < 8 and 0 or nil, name = "test"}
   dl.vocab = nil
   return dl

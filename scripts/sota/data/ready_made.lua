@@ -1,5 +1,5 @@
--- data/ready_made.lua -- ImageDataLoaders: the usual ways to arrange a data set,
--- each a DataBlock in one call.
+-- data/ready_made.lua -- ImageDataLoaders: the usual ways to arrange a data
+-- set, each a DataBlock in one call.
 local check = require "sota.check"
 local block = require "sota.data.block"
 local items = require "sota.data.items"
@@ -10,8 +10,9 @@ local ImageDataLoaders = block.ImageDataLoaders
 -- What all of them take besides their own arguments.
 local function spec(name, own)
   table.move({
-    {"valid_pct", "number", 0.2, min = 0, max = 1}, {"seed", "integer", min = 0},
-    {"item_tfms", "any"}, {"batch_tfms", "any"}, {"bs", "integer", 64, min = 1},
+    {"valid_pct", "number", 0.2, min = 0, max = 1},
+    {"seed", "integer", min = 0}, {"item_tfms", "any"},
+    {"batch_tfms", "any"}, {"bs", "integer", 64, min = 1},
     {"val_bs", "integer", min = 1}, {"workers", "integer", -1, min = -1},
     {"on_bad_image", "string", "error"}, {"y_block", "table"},
   }, 1, 9, #own + 1, own)

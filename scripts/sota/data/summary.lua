@@ -23,7 +23,7 @@ local function list_text(names, most)
   return #names > most and text .. ", ..." or text
 end
 
--- --- the set -------------------------------------------------------------------
+-- --- the set ----------------------------------------------------------------
 
 local function show_set(dls)
   local files, train, valid = dls.train.files, dls.train, dls.valid
@@ -33,7 +33,7 @@ local function show_set(dls)
   row("classes", "%d: %s", dls.c, list_text(dls.vocab:totable(), 12))
 end
 
--- --- one item ------------------------------------------------------------------
+-- --- one item ---------------------------------------------------------------
 
 -- The first n item transforms as a loader of the first training item; nil while
 -- they do not fix a size.
@@ -61,7 +61,7 @@ local function show_item(dl)
   end
 end
 
--- --- one batch -----------------------------------------------------------------
+-- --- one batch --------------------------------------------------------------
 
 local function shape_text(t)
   return t:dtype() .. " " .. table.concat(t:shape(), "x")
