@@ -42,15 +42,15 @@ function ProgressiveResize:init()
 end
 
 --- The size of an epoch (from 1) of n: `from` up to the share `start` of the
---- epochs, `to` from the share `finish` on, between them in a line, rounded to
---- `from` plus a multiple of `step`.
+--- epochs, `to` from the share `finish` on and in the last epoch of several,
+--- between them in a line, rounded to `from` plus a multiple of `step`.
 ---@param epoch integer
 ---@param n integer
 ---@param to integer
 ---@return integer
 function ProgressiveResize:size_at(epoch, n, to)
   local done = (epoch - 1) / n
-  if done >= self.finish then return to end
+  if done >= self.finish or (epoch == n and n > 1) then return to end
   if done <= self.start then return self.from end
   local way = (done - self.start) / (self.finish - self.start)
   local steps = math.floor(way * (to - self.from) / self.step + 0.5)
