@@ -5,7 +5,7 @@ local sota = require "sota"
 -- Part -> names that become global. "" is sota itself.
 local names = {
   [""] = "tensor zeros ones full arange rand randn randperm no_grad scope "
-    .. "Learner Interpretation",
+    .. "Learner help Interpretation",
   nn = "Module Parameter Conv2d ConvLayer Linear BatchNorm MaxPool AvgPool "
     .. "AdaptiveAvgPool GlobalAvgPool AdaptiveConcatPool MaxBlurPool Flatten "
     .. "Dropout Sequential ModuleList Identity Lambda ReLU GELU SiLU Swish "

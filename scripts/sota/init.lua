@@ -13,6 +13,7 @@ local parts = {
   metrics = "sota.metrics",
   show = "sota.show",
   options = "sota.options",
+  help = "sota.help",
   data = "sota.data",
   optim = "sota.optim",
   callbacks = "sota.callbacks",
