@@ -102,7 +102,7 @@ SL_RULE float sl_trust_ratio(sl_rule rule, const sl_update_coef *c, double p2,
   const double p = sqrt(p2), x = sqrt(x2);
   if (rule == SL_RULE_lamb) {
     const double root = sqrt((double)n), r1 = p / root, r2 = x / root;
-    return r1 > 0 && r2 > 0 ? (float)fmin(r1 / r2, 10) : 1;
+    return r1 > 0 && r2 > 0 ? (float)fmin(r1 / r2, 10.0) : 1;
   }
   const double local = (double)c->lr * (double)c->trust * p /
                        (x + (double)c->wd * p + (double)c->eps);

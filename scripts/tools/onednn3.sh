@@ -13,7 +13,7 @@ if [ -z "$library" ]; then
   echo "onednn3.sh: the wheel brought no libdnnl.so.3" >&2
   exit 1
 fi
-cmake -S . -B "$root/build" -G Ninja -DDNNL_INCLUDE_DIR="$root/venv/include" \
+cmake -S . -B "$root/build" -G Ninja -DSL_CUDA=OFF -DDNNL_INCLUDE_DIR="$root/venv/include" \
   -DDNNL_LIBRARY="$library" | grep oneDNN
 ninja -j2 -C "$root/build" >"$root/log" 2>&1 || { tail -40 "$root/log"; exit 1; }
 export LD_LIBRARY_PATH="$(dirname "$library")"

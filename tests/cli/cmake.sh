@@ -32,13 +32,15 @@ hide check
 try "check is needed for tests" 1 '*' '*missing: check*' \
   cmake -S "$source_dir" -B "$work/b" -G Ninja
 try "and only for them" 0 '*' '' \
-  cmake -S "$source_dir" -B "$work/c" -G Ninja -DSL_TESTS=OFF
+  cmake -S "$source_dir" -B "$work/c" -G Ninja -DSL_TESTS=OFF -DSL_CUDA=OFF
+try "a wrong value of SL_CUDA" 1 '*' '*SL_CUDA is AUTO, ON or OFF, not MAYBE*' \
+  cmake -S "$source_dir" -B "$work/c" -G Ninja -DSL_TESTS=OFF -DSL_CUDA=MAYBE
 
 hide libcurl libarchive libedit
 try "what may be missing is named" 0 \
   '*libcurl4-openssl-dev not found: untar_data cannot download*libarchive-dev*libedit-dev*' '' \
   cmake -S "$source_dir" -B "$work/d" -G Ninja -DSL_TESTS=OFF -DSL_WERROR=ON \
-  -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER_LAUNCHER="$(command -v ccache)"
+  -DSL_CUDA=OFF -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER_LAUNCHER="$(command -v ccache)"
 if timeout 500 ninja -j2 -C "$work/d" >"$work/log" 2>&1; then
   pass
 else
