@@ -26,7 +26,7 @@ end
 local expected = {
   imagenette = {"accuracy %d", "--out " .. temporary.path .. "/a"},
   normalization = {"normalised\n", "--batches 2"},
-  progressive_resizing = {"sizes: 16 16", "--from 16 --epochs 2"},
+  progressive_resizing = {"sizes: 16 32", "--from 16 --epochs 2"},
   tta = {"tencrop +%d", "--n 1"},
   label_smoothing = {"label smoothing +accuracy %d", "--eps 0.2"},
   mixup = {"accuracy: %d.%d+ with mixup", "--alpha 0.3"},
