@@ -16,10 +16,11 @@ endif()
 check_language(CUDA)
 if(NOT CMAKE_CUDA_COMPILER)
   if(SL_CUDA STREQUAL "ON")
-    message(FATAL_ERROR "SL_CUDA=ON, but there is no nvcc: install the CUDA "
-      "Toolkit (12.8 or newer) and put its bin/ into PATH")
+    message(FATAL_ERROR "SL_CUDA=ON, but no nvcc was found that works: "
+      "install the CUDA Toolkit (12.8 or newer) and g++, and put its bin/ "
+      "into PATH")
   endif()
-  message(STATUS "nvcc not found: no CUDA part")
+  message(STATUS "no nvcc of CUDA 12.8 or newer: no CUDA part")
   return()
 endif()
 enable_language(CUDA)
