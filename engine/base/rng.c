@@ -4,8 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-static const double two_pi = 6.283185307179586476925286766559;
-
 void sl_philox(const uint32_t key[2], const uint32_t counter[4],
                uint32_t out[4]) {
   uint32_t k0 = key[0], k1 = key[1], c[4];
@@ -61,19 +59,6 @@ int64_t sl_rng_below(sl_rng *r, int64_t n) {
     v |= sl_rng_u32(r);
   } while (v >= limit);
   return (int64_t)(v % range);
-}
-
-float sl_rng_normal(sl_rng *r) {
-  if (r->has_spare) {
-    r->has_spare = 0;
-    return r->spare;
-  }
-  const double u = 1 - sl_rng_uniform64(r); /* (0, 1]: its log is finite */
-  const double radius = sqrt(-2 * log(u));
-  const double angle = two_pi * sl_rng_uniform64(r);
-  r->spare = (float)(radius * sin(angle));
-  r->has_spare = 1;
-  return (float)(radius * cos(angle));
 }
 
 /* Johnk's method, in logs so that tiny shape parameters do not underflow. */

@@ -29,9 +29,7 @@ typedef struct sl_rng {
   uint32_t key[2];     /* the seed */
   uint32_t counter[4]; /* block number, use, item, epoch */
   uint32_t block[4];
-  int used;    /* words of block already given out */
-  float spare; /* second normal of a pair */
-  int has_spare;
+  int used; /* words of block already given out */
 } sl_rng;
 
 /* Opens the stream (seed, epoch, item, use). */
@@ -46,7 +44,6 @@ float sl_rng_uniform(sl_rng *r);                      /* [0, 1), 24 bits */
 double sl_rng_uniform64(sl_rng *r);                   /* [0, 1), 53 bits */
 double sl_rng_range(sl_rng *r, double lo, double hi); /* [lo, hi) */
 int64_t sl_rng_below(sl_rng *r, int64_t n); /* 0..n-1, unbiased; n >= 1 */
-float sl_rng_normal(sl_rng *r);             /* N(0, 1), Box-Muller */
 double sl_rng_beta(sl_rng *r, double a, double b); /* Johnk / Cheng BB */
 
 /* A permutation of 0..n-1 (Fisher-Yates from the top). */

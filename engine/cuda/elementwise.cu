@@ -21,20 +21,8 @@ SL_DEVICE float sl_tanh(float x) {
   return tanhf(x);
 }
 
-SL_DEVICE float sl_sigmoid(float x) {
-  return 1.0f / (1.0f + expf(-x));
-}
-
-SL_DEVICE float sl_mish_tanh(float x) {
-  const float e = expf(x > 20.0f ? 20.0f : x), m = e * (e + 2.0f);
-  return m / (m + 2.0f);
-}
-
-SL_DEVICE float sl_mish_slope(float x) {
-  const float e = expf(x > 20.0f ? 20.0f : x), m = e * (e + 2.0f);
-  const float d = 1.0f / (m + 2.0f);
-  return m * d + x * (e / (1.0f + e)) * (4.0f * (m + 1.0f) * d) * d;
-}
+#define SL_FORMULA SL_DEVICE
+#include "ops/formulas.h"
 
 /* Every thread takes elements one grid apart. */
 #define EACH(i, n)                                                             \

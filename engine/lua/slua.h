@@ -62,6 +62,11 @@ void slua_scope_keep_for_ever(lua_State *L, int arg);
 void slua_check_options(lua_State *L, int arg, const sl_option *options,
                         void *opts, size_t size, const char *what);
 
+/* Every key of the table at t, if there is one, must be one of names (ended by
+ * NULL); for tables that hold more than numbers. */
+void slua_check_keys(lua_State *L, int t, const char *const *names,
+                     const char *what);
+
 /* The name in names (ended by NULL) nearest to key, or NULL if none is near:
  * for "did you mean". */
 const char *slua_nearest(const char *key, const char *const *names);

@@ -21,9 +21,6 @@
 /* --- option tables (slua_table.c) ------------------------------------------
  * The table is at index t, or there is none or nil; `what` begins messages. */
 
-/* Every key must be one of names (ended by NULL). */
-void slua_check_keys(lua_State *L, int t, const char *const *names,
-                     const char *what);
 lua_Integer slua_get_int(lua_State *L, int t, const char *key, lua_Integer def,
                          const char *what);
 double slua_get_number(lua_State *L, int t, const char *key, double def,

@@ -39,21 +39,6 @@ static const char *const spec_fields[] = {
     "cbs",      "metrics",        "table",       "history",    "schedule",
     "progress", "history_append", NULL};
 
-static void check_fields(lua_State *L, int spec) {
-  for (lua_pushnil(L); lua_next(L, spec); lua_pop(L, 1)) {
-    const char *key =
-        lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "(not a name)";
-    int known = 0;
-    for (int i = 0; spec_fields[i] && !known; i++)
-      known = !strcmp(key, spec_fields[i]);
-    if (known) continue;
-    const char *near = slua_nearest(key, spec_fields);
-    luaL_error(L, "fit: unknown option '%s'%s%s%s", key,
-               near ? "; did you mean '" : "", near ? near : "",
-               near ? "'?" : "");
-  }
-}
-
 static int flag(lua_State *L, int spec, const char *name) {
   lua_getfield(L, spec, name);
   const int on = lua_toboolean(L, -1);
@@ -186,7 +171,7 @@ static slua_run *new_run(lua_State *L) {
 static slua_run *open_run(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  check_fields(L, 1);
+  slua_check_keys(L, 1, spec_fields, "fit");
   slua_run *r = new_run(L); /* 2 */
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, 2, SLUA_RUN_SPEC);

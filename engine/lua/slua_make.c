@@ -31,23 +31,17 @@ typedef struct kind {
 } kind;
 
 static kind check_kind(lua_State *L, int arg, sl_dtype def, const char *what) {
+  static const char *const names[] = {"dtype", "device", "requires_grad", NULL};
   kind k = {def, sl_backend_default(), 0};
   if (lua_isnoneornil(L, arg)) return k;
-  luaL_checktype(L, arg, LUA_TTABLE);
-  for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
-    static const char *const names[] = {"dtype", "device", "requires_grad",
-                                        NULL};
-    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
-    if (strcmp(key, "dtype") == 0)
-      k.dtype = check_dtype(L, lua_gettop(L), def);
-    else if (strcmp(key, "device") == 0)
-      k.backend = slua_check_device(L, lua_gettop(L));
-    else if (strcmp(key, "requires_grad") == 0)
-      k.requires_grad = lua_toboolean(L, -1);
-    else
-      luaL_error(L, "%s: unknown option '%s'; did you mean '%s'?", what, key,
-                 slua_nearest(key, names) ? slua_nearest(key, names) : "dtype");
-  }
+  slua_check_keys(L, arg, names, what);
+  lua_getfield(L, arg, "dtype");
+  k.dtype = check_dtype(L, lua_gettop(L), def);
+  lua_getfield(L, arg, "device");
+  k.backend = slua_check_device(L, lua_gettop(L));
+  lua_getfield(L, arg, "requires_grad");
+  k.requires_grad = lua_toboolean(L, -1);
+  lua_pop(L, 3);
   return k;
 }
 

@@ -79,10 +79,6 @@ static void node_release(call_node *n) {
   if (atomic_fetch_sub(&n->base.refs, 1) == 1) free_node(&n->base);
 }
 
-static void spec_of(sl_spec *s, const sl_tensor *t) {
-  sl_spec_like(s, t);
-}
-
 sl_status sl_tape_record(sl_op_id id, const sl_call *c, int n_saved) {
   const sl_op *op = sl_op_get(id);
   call_node *n = sl_alloc(1, sizeof *n + (size_t)c->n_in * sizeof *n->in);
@@ -103,7 +99,7 @@ sl_status sl_tape_record(sl_op_id id, const sl_call *c, int n_saved) {
   sl_status status = SL_OK;
   for (int i = 0; i < n->n_out; i++) {
     if (!c->out[i]) continue;
-    spec_of(&n->shape[i], c->out[i]);
+    sl_spec_like(&n->shape[i], c->out[i]);
     if (op->needs_out && status == SL_OK)
       status = sl_tensor_detach(&n->out[i], c->out[i]);
   }
