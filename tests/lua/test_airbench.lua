@@ -292,7 +292,8 @@ end)
 check.test("TrainFor trains in the first epochs", function()
   local model = mlp.model()
   local bias, seen = model[1].bias, {}
-  local learn = Learner(mlp.loaders(), model, {quiet = true, opt_func = SGD,
+  local learn = Learner(mlp.loaders(), model, {quiet = true,
+    opt_func = SGD{mom = 0.9},
     cbs = {TrainFor(2, bias), {after_epoch = function()
       seen[#seen + 1] = {bias:totable(), model[4].bias:totable()}
     end}}})
