@@ -7,6 +7,8 @@ local batches = require "batches"
 local mlp = require "mlp"
 local eigen = require "sota.eigen"
 
+core.set("precision", "f32") -- numbers are compared
+
 local golden = check.golden "airbench"
 
 -- --- whitening ----------------------------------------------------------------

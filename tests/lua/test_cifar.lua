@@ -6,6 +6,8 @@ local check = require "check"
 local cifar = require "cifar"
 local demo = require "demo"
 
+core.set("precision", "f32") -- numbers are compared
+
 local temporary <close> = demo.folder()
 local folder = cifar.write(temporary.path .. "/set", 6)
 
@@ -153,8 +155,8 @@ local function run(arguments)
 end
 
 check.test("the recipe learns the set", function()
-  local text, code = run(("--data %s --epochs 3.5 --bs 10 --seed 1 --workers 0 "
-    .. "--out %s/a"):format(folder, temporary.path))
+  local text, code = run(("--data %s --epochs 3.5 --bs 10 --seed 1 --precision f32 "
+    .. "--workers 0 --out %s/a"):format(folder, temporary.path))
   assert(code == 0, text)
   local result = tonumber(text:match "\naccuracy (%d%.%d+)\n$")
   assert(result and result > 0.6, text) -- chance is a third
