@@ -348,4 +348,12 @@ check.test("six views, their weights, and logits", function()
   check.fails("dl must be a loader", learn.tta_translate, learn, {dl = {}})
 end)
 
+check.test("a whitening layer that saw no images refuses to be trained", function()
+  local layer = require("sota.nn").WhiteningConv(3)
+  local x = core.uniform{shape = {2, 4, 4, 3}}
+  check.fails("call model:whitening():measure(dls.train)", layer, x)
+  check.equal(layer:eval()(x):shape(), {2, 3, 3, 24})
+  check.equal(layer:train():measure(x)(x):shape(), {2, 3, 3, 24})
+end)
+
 check.done()

@@ -16,8 +16,9 @@ local arguments = check.spec("WhiteningConv", {
 })
 
 --- nn.WhiteningConv(in_channels = 3, kernel_size = 2, {eps = 5e-4}): x
---- (N, H, W, C) to (N, H-k+1, W-k+1, 2 k k C). The weights are frozen, and
---- random until measure() is called; the bias starts at 0 and is trained.
+--- (N, H, W, C) to (N, H-k+1, W-k+1, 2 k k C). The weights are frozen and come
+--- from measure(), without which it refuses to be trained; the bias starts at 0
+--- and is trained.
 function WhiteningConv:init(...)
   local a = arguments(...)
   local n = a.in_channels * a.kernel_size * a.kernel_size
@@ -25,6 +26,17 @@ function WhiteningConv:init(...)
   self.eps = a.eps
   self.weight:requires_grad(false)
   core.no_grad(function() self.bias:fill_(0) end)
+  self.measured = false
+end
+
+-- (A file's weights were measured.)
+function WhiteningConv:after_load() self.measured = true end
+
+function WhiteningConv:forward(x)
+  if self.training and not self.measured then
+    check.fail "WhiteningConv: its weights come from images, not from training: before the first fit, call model:whitening():measure(dls.train)"
+  end
+  return nn.Conv2d.forward(self, x)
 end
 
 -- All k x k patches of x (N, H, W, C) as rows (M, k k C), in the order (y, x,
@@ -130,6 +142,7 @@ function WhiteningConv:measure(...)
     local flat <close> = core.tensor(filters(covariance, self.eps))
     self.weight:copy_(flat:reshape(self.weight:shape()))
   end)
+  self.measured = true
   return self
 end
 
