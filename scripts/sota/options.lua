@@ -31,7 +31,8 @@ local function help_text(spec, script)
   for i = 2, #spec do
     local o = spec[i]
     local kind, default = kind_of(o), o[2]
-    local left = flag(o) .. (kind == "boolean" and "" or " " .. kind:upper():sub(1, 3))
+    local left = kind ~= "boolean" and flag(o) .. " " .. kind:upper():sub(1, 3)
+        or (default == true and "--[no-]" .. flag(o):sub(3) or flag(o))
     local right = o[3] or ""
     if o.choices then right = right .. ": " .. table.concat(o.choices, ", ") end
     if not o.optional then right = ("%s (default %s)"):format(right, tostring(default)) end

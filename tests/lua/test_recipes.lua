@@ -31,6 +31,8 @@ local expected = {
   label_smoothing = {"label smoothing +accuracy %d", "--eps 0.2"},
   mixup = {"accuracy: %d.%d+ with mixup", "--alpha 0.3"},
   chapter7 = {"\n  and tta +%d", "--from 16"},
+  leaderboard = {"\naccuracy %d", "--arch xse_resnext18 --pool blur --out "
+                 .. temporary.path .. "/c"},
   own_images = {"with test%-time augmentation %d",
                 "--out " .. temporary.path .. "/b"},
 }

@@ -25,9 +25,9 @@ local arguments = check.spec("XResNet", {
   {"dw", "boolean", false},
   {"g2", "integer", 1, min = 1},
   {"ks", "integer", 3, min = 1},
-  {"pool", "callable|string", "avg", choices = {"avg", "max"}},
+  {"pool", "callable|string", "avg", choices = {"avg", "max", "blur"}},
   {"pool_first", "boolean", true},
-  {"stem_pool", "callable"},
+  {"stem_pool", "callable|string", "max", choices = {"max", "blur"}},
 })
 
 -- Options that go on to every block, under the same names.
@@ -54,6 +54,12 @@ local function widths(a)
   return list
 end
 
+local function stem_pool(v)
+  if v == "max" then return nn.MaxPool(3, {stride = 2, padding = 1}) end
+  if v == "blur" then return nn.MaxBlurPool() end
+  return v()
+end
+
 --- XResNet(block, expansion, layers, options): block is called as
 --- block(expansion, ni, nf, options) for each of layers[i] blocks of stage i.
 ---@class xresnet_options
@@ -67,9 +73,9 @@ end
 ---@field reduction? integer of squeeze-and-excitation; 0: none
 ---@field dw? boolean depthwise 3x3 convolutions
 ---@field ks? integer kernel size of the blocks (3)
----@field pool? string|table "avg", "max" or a class, of the shortcuts
+---@field pool? string|table "avg", "max", "blur" or a class, of the shortcuts
 ---@field pool_first? boolean pool before the shortcut's convolution (true)
----@field stem_pool? table a class, for the stem (MaxPool 3x3, stride 2)
+---@field stem_pool? string|table "max" (3x3, stride 2), "blur" or a class
 ---@field stride? integer of the first convolution (2)
 ---@field widen? number factor on the widths of the stages (1)
 function XResNet:init(...)
@@ -80,8 +86,7 @@ function XResNet:init(...)
     self:append(nn.ConvLayer(sizes[i], sizes[i + 1], 3,
       {stride = i == 1 and a.stride or 1, act = a.act}))
   end
-  self:append(a.stem_pool and a.stem_pool()
-    or nn.MaxPool(3, {stride = 2, padding = 1}))
+  self:append(stem_pool(a.stem_pool))
   for i, blocks in ipairs(a.layers) do
     local sa = a.sa and i == #a.layers - 3 -- the 1st of 4 stages
     self:append(stage(a, w[i], w[i + 1], blocks, i == 1 and 1 or 2, sa))
