@@ -30,25 +30,38 @@ local expected = {
   tta = {"tencrop +%d", "--n 1"},
   label_smoothing = {"label smoothing +accuracy %d", "--eps 0.2"},
   mixup = {"accuracy: %d.%d+ with mixup", "--alpha 0.3"},
-  chapter7 = {"\n  and tta +%d", "--from 16"},
-  leaderboard = {"\naccuracy %d", "--arch xse_resnext18 --pool blur --out "
-                 .. temporary.path .. "/c"},
+  chapter7 = {"\n  and tta +%d", "--from 16 --out " .. temporary.path
+              .. "/d"},
+  leaderboard = {"\naccuracy %d", "--arch xse_resnext18 --pool blur "
+                 .. "--size 64 --out " .. temporary.path .. "/c"},
   own_images = {"with test%-time augmentation %d",
                 "--out " .. temporary.path .. "/b"},
 }
 
 for recipe, row in pairs(expected) do
   check.test(recipe, function()
-    local text, code = run(recipe, "--help")
-    assert(code == 0 and text:find("--epochs", 1, true), text)
-    text, code = run(recipe, "--epoch 3")
+    local text, code = run(recipe, "--epoch 3")
     assert(code == 2 and text:find("did you mean --epochs?", 1, true), text)
-    text, code = run(recipe, ("--data %s --epochs 1 --size 32 --item-size 40 "
-      .. "--bs 10 --seed 1 --workers 0 %s"):format(
-      recipe == "own_images" and folder .. "/train" or folder, row[2] or ""))
+    text, code = run(recipe, "--help")
+    assert(code == 0 and text:find("--epochs", 1, true), text)
+    local sized = text:find("--item-size", 1, true) and "--item-size 40" or ""
+    text, code = run(recipe, ("--data %s --epochs 1 --size 32 %s --bs 10 "
+      .. "--seed 1 --workers 0 %s"):format(
+      recipe == "own_images" and folder .. "/train" or folder, sized,
+      row[2] or ""))
     assert(code == 0 and text:find(row[1]), text)
   end)
 end
+
+check.test("stages of the chapter", function()
+  local common = ("--data %s --epochs 1 --size 32 --item-size 40 --bs 10 "
+    .. "--from 16 --out %s/d"):format(folder, temporary.path)
+  local text, code = run("chapter7", common .. " --stages mixup,tta")
+  assert(code == 0 and text:find "\n  and tta +%d" and text:find "\nmixup +%d", text)
+  assert(not text:find "baseline", text)
+  text, code = run("chapter7", common .. " --stages progresive")
+  assert(code == 2 and text:find("did you mean 'progressive'?", 1, true), text)
+end)
 
 check.test("own_images recognises a picture with what it saved", function()
   local text, code = run("own_images", ("--out %s/b --image %s"):format(
