@@ -3,6 +3,7 @@
 -- norms. Names and shapes of the parameters are fastai's.
 local nn = require "sota.nn"
 local check = require "sota.check"
+local make = require "sota.models.make"
 
 local XResNet = nn.class("XResNet", nn.Sequential)
 
@@ -144,52 +145,14 @@ local depths = {
   ["50_deeper"] = {4, {3, 4, 6, 3, 1, 1, 1, 1}},
 }
 
-local function is_plain(v)
-  if type(v) ~= "table" then return type(v) ~= "function" end
-  if getmetatable(v) then return false end
-  for _, x in pairs(v) do if not is_plain(x) then return false end end
-  return true
-end
-
--- What a file says of a model.
-local function description(name, options)
-  local kept, left_out = {}, {}
-  for k, v in pairs(options) do
-    if is_plain(v) then kept[k] = v else left_out[#left_out + 1] = k end
-  end
-  table.sort(left_out)
-  return {name = name, options = next(kept) and kept or nil,
-          left_out = #left_out > 0 and left_out or nil}
-end
-
 --- models.xresnet50{n_out = 10, act = "mish", sa = true, ...}: see
---- xresnet_options. The model keeps what it was made of in model.arch, for its
---- file: {name =, options =, left_out = names of options that are no plain
---- values}.
-local function constructor(name, block, expansion, layers)
-  return function(options)
-    if options ~= nil and type(options) ~= "table" then
-      check.fail("%s: wants a table of options, such as {n_out = 10}, not %s",
-        name, check.describe(options))
-    end
-    local o = {block = block, expansion = expansion, layers = layers}
-    for k, v in pairs(options or {}) do
-      if k == "block" or k == "expansion" or k == "layers" or k == 1 then
-        check.fail("%s: unknown option '%s'", name, tostring(k))
-      end
-      o[k] = v
-    end
-    local model = XResNet(o)
-    model.arch = description(name, options or {})
-    return model
-  end
-end
-
+--- xresnet_options.
 local models = {XResNet = XResNet}
 for family, block in pairs(families) do
   for depth, d in pairs(depths) do
     local name = family .. depth
-    models[name] = constructor(name, block, d[1], d[2])
+    models[name] = make.constructor(name, XResNet,
+      {block = block, expansion = d[1], layers = d[2]})
   end
 end
 
