@@ -1,6 +1,6 @@
 -- mixup.lua -- trains on blends of two images.
 --
---   sota-lua recipes/mixup.lua [--data FOLDER] [--alpha 0.4] [--epochs 20]
+--   sota-lua recipes/mixup.lua [--data FOLDER] [--mixup 0.4] [--epochs 20]
 --
 -- Shows the same training with and without Mixup, and where in the loop it
 -- acts. It makes training harder: it pays from some dozens of epochs on, and
@@ -14,7 +14,7 @@ local opt = sota.options{
   {"size", 64, "height and width that the network sees"},
   {"item_size", 80, "height and width of images before they are augmented"},
   {"epochs", 5, "how often the training set is seen"},
-  {"alpha", 0.4, "of the Beta distribution that shares are drawn from"},
+  {"mixup", 0.4, "alpha of the Beta distribution that shares are drawn from"},
   {"bs", 64, "images in a batch"},
   {"lr", 3e-3, "largest learning rate of the cycle"},
   {"seed", "integer", "where all random numbers come from", optional = true},
@@ -36,7 +36,7 @@ local function new_learner(cbs)
                  {metrics = accuracy, cbs = cbs})
 end
 
-local mixed = new_learner(Mixup(opt.alpha))
+local mixed = new_learner(Mixup(opt.mixup))
 mixed:show_training_loop()
 mixed:fit_one_cycle(opt.epochs, opt.lr)
 local plain = new_learner()

@@ -27,9 +27,9 @@ local expected = {
   imagenette = {"accuracy %d", "--out " .. temporary.path .. "/a"},
   normalization = {"normalised\n", "--batches 2"},
   progressive_resizing = {"sizes: 16 32", "--from 16 --epochs 2"},
-  tta = {"tencrop +%d", "--n 1"},
-  label_smoothing = {"label smoothing +accuracy %d", "--eps 0.2"},
-  mixup = {"accuracy: %d.%d+ with mixup", "--alpha 0.3"},
+  tta = {"tencrop +%d", "--tta 1"},
+  label_smoothing = {"label smoothing +accuracy %d", "--label-smoothing 0.2"},
+  mixup = {"accuracy: %d.%d+ with mixup", "--mixup 0.3"},
   chapter7 = {"\n  and tta +%d", "--from 16 --out " .. temporary.path
               .. "/d"},
   leaderboard = {"\naccuracy %d", "--arch xse_resnext18 --pool blur "
