@@ -7,6 +7,11 @@
 --     --item-size 460 --size 224 --from 128             the book's sizes
 --   sota-lua recipes/chapter7.lua ... --stages progressive,tta
 --
+-- Shows what each technique gives on the same data. Reaches 0.99 on the demo
+-- data set with the baseline; takes about a quarter of an hour there, on two
+-- cores. The book, with its sizes and another split: 0.874
+-- after progressive resizing with tta.
+--
 -- Each stage's table and model are in --out: progressive.csv and
 -- progressive.safetensors, written after each epoch. --stages tta alone asks
 -- the model that lies there.

@@ -5,8 +5,9 @@
 -- Shows what averaging over augmented versions gives over one plain look, and
 -- the fixed views: the mirror image, five crops, ten crops. Nothing is trained
 -- for it; it costs n + 1 passes over the validation set. On Imagenette
--- (xresnet18, 64 px, --item-size 160, five epochs, seed 1) n = 4 took 0.765 to
--- 0.786.
+-- (xresnet18, 64 px, --item-size 160, five epochs, seed 1) it reaches 0.786 with
+-- four passes, 0.765 without. Takes about three minutes with the demo data set,
+-- on two cores.
 require "sota.all"
 
 local opt = sota.options{

@@ -69,4 +69,70 @@ check.test("own_images recognises a picture with what it saved", function()
   assert(code == 0 and text:find "^%w+ %(%d+%.%d %%%)\n$", text)
 end)
 
+-- --- what all recipes have in common ----------------------------------------
+
+local function all_recipes()
+  local list <close> = io.popen(("ls '%s'"):format(recipes))
+  local names = {}
+  for name in list:read "a":gmatch "([%w_]+)%.lua" do
+    names[#names + 1] = name
+  end
+  return names
+end
+
+-- The comment a file begins with.
+local function header(name)
+  local lines = {}
+  for line in io.lines(recipes .. name .. ".lua") do
+    if not line:find "^%-%-" then break end
+    lines[#lines + 1] = line
+  end
+  return table.concat(lines, "\n")
+end
+
+check.test("each says what it shows, what it reaches and how long it takes", function()
+  for _, name in ipairs(all_recipes()) do
+    local text = header(name)
+    assert(text:find("^%-%- " .. name .. "%.lua %-%- "), name)
+    assert(text:find("sota-lua recipes/" .. name .. ".lua", 1, true), name)
+    for _, part in ipairs{"Shows", "[Rr]eaches", "0%.%d", "[Tt]akes", "cores"} do
+      assert(text:find(part), ("%s.lua does not say: %s"):format(name, part))
+    end
+  end
+end)
+
+-- Option -> its type, from --help.
+local function options(name)
+  local found = {}
+  for flag, kind in run(name, "--help"):gmatch "\n  %-%-(%S+) +(%u*)" do
+    found[flag] = kind
+  end
+  return found
+end
+
+check.test("one option has one name and one type in all", function()
+  local first = {}
+  for _, name in ipairs(all_recipes()) do
+    local mine = options(name)
+    for _, flag in ipairs{"data", "arch", "size", "epochs", "bs", "lr", "seed",
+                          "workers", "precision", "help"} do
+      assert(mine[flag], ("%s.lua has no --%s"):format(name, flag))
+    end
+    for flag, kind in pairs(mine) do
+      local before = first[flag]
+      assert(not before or before.kind == kind, before and
+        ("--%s: %s in %s.lua, %s in %s.lua"):format(flag, before.kind,
+          before.name, kind, name))
+      first[flag] = before or {kind = kind, name = name}
+    end
+    -- names that others use for the same
+    for other, right in pairs{alpha = "mixup", eps = "label-smoothing",
+                              n = "tta", ["batch-size"] = "bs",
+                              model = "arch"} do
+      assert(not mine[other],
+        ("%s.lua: --%s is --%s elsewhere"):format(name, other, right))
+    end
+  end
+end)
+
 check.done()

@@ -5,6 +5,7 @@ local models = sota.models
 local check = require "check"
 local hashed = require "hashed"
 
+sota.set("precision", "f32") -- numbers are compared
 local golden = check.golden "resnet"
 
 -- FNV-1a, 32 bits.
