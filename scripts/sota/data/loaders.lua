@@ -152,7 +152,8 @@ function DataLoader:with_tfms(item_tfms, batch_tfms, options)
   local batch = batch_tfms
     and normalized(transforms.list(batch_tfms, "batch"), self.o.batch_tfms)
     or self.o.batch_tfms
-  local o = {item_tfms = items, batch_tfms = batch, decoded = false,
+  local o = {item_tfms = items, batch_tfms = batch,
+    decoded = self.o.resident and self.o.decoded or false,
     pipeline = transforms.pipeline(items),
     augment = transforms.augment(batch, self.augment:statistics())}
   for k, v in pairs(options or {}) do o[k] = v end

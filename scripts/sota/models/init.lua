@@ -9,6 +9,7 @@ local files = {
   {"^ResNet$", "resnet"},
   {"^res", "resnet"},
   {"^wide_res", "resnet"},
+  {"^airbench", "airbench"},
 }
 
 local models = {}
