@@ -20,6 +20,10 @@ static const setup setups[] = {
     {3, 5, 96, 48, 1, 1, 1, SL_ACT_RELU, 1, 2},   /* 75 pixels: odd */
     {6, 8, 64, 64, 1, 2, 1, SL_ACT_SILU, 0, 1},   /* 1x1 that is no product */
     {4, 6, 32, 64, 3, 1, 4, SL_ACT_GELU, 1, 2},   /* groups: oneDNN's */
+    {5, 6, 24, 24, 3, 1, 6, SL_ACT_NONE, 1, 2},   /* that share panels */
+    {3, 6, 64, 96, 3, 2, 2, SL_ACT_NONE, 1, 2},   /* of whole panels */
+    {5, 6, 24, 24, 3, 1, 6, SL_ACT_NONE, 1, 2},   /* that share panels */
+    {3, 6, 64, 96, 3, 2, 2, SL_ACT_NONE, 1, 2},   /* of whole panels */
     {2, 4, 256, 256, 3, 1, 1, SL_ACT_NONE, 1, 2}, /* split gradient */
     {17, 16, 64, 32, 1, 1, 1, SL_ACT_RELU, 0, 4},
 };

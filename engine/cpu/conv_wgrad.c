@@ -82,25 +82,26 @@ static int contributors(const sl_conv_worker *w) {
   return n;
 }
 
-/* One row of C of the tensor (+)= the sum of n workers' rows. */
-static void store_row(const sl_conv *v, float *to, float *const *from, int n,
+/* One row of c of the tensor (+)= the sum of n workers' rows. */
+static void store_row(float *to, int64_t c, float *const *from, int n,
                       int64_t at, int add) {
-  const size_t bytes = (size_t)v->c * sizeof *to;
   if (add)
-    add_floats(to, from[0] + at, v->c);
+    add_floats(to, from[0] + at, c);
   else
-    memcpy(to, from[0] + at, bytes);
+    memcpy(to, from[0] + at, (size_t)c * sizeof *to);
   for (int i = 1; i < n; i++)
-    add_floats(to, from[i] + at, v->c);
+    add_floats(to, from[i] + at, c);
 }
 
 /* Output channels [begin, end); row 0 of `from` is channel `first`. */
 static void store_channels(const sl_conv *v, float *dweight, float *const *from,
                            int n, int64_t first, int64_t begin, int64_t end,
                            int add) {
-  const int64_t taps = v->wgrad.taps;
+  const int64_t taps = v->wgrad.taps, c = v->c / v->g.groups;
   for (int64_t i = begin * taps; i < end * taps; i++)
-    store_row(v, dweight + i * v->c, from, n, (i - first * taps) * v->wgrad.c,
+    store_row(dweight + i * c, c, from, n,
+              (i - first * taps) * v->wgrad.c +
+                  sl_wgrad_column(&v->wgrad, i / taps),
               add);
 }
 

@@ -20,8 +20,31 @@ static int64_t round_up(int64_t n, int64_t to) {
   return (n + to - 1) / to * to;
 }
 
+/* Input and output channels of a group. */
+static int64_t group_c(const sl_conv_geometry *g) {
+  return g->c / g->groups;
+}
+
+static int64_t group_o(const sl_conv_geometry *g) {
+  return g->o / g->groups;
+}
+
+/* Groups that share panels: as many in as out, and panels begin with one. */
+static int groups_share(const sl_conv_geometry *g) {
+  return g->groups > 1 && group_c(g) < PANEL;
+}
+
+/* Of very small groups too little of a product is of use. */
+static int fits_groups(const sl_conv_geometry *g) {
+  enum { LEAST = 4 };
+  const int64_t c = group_c(g), o = group_o(g);
+  if (g->groups == 1) return 1;
+  if (c % PANEL == 0) return o % PANEL == 0;
+  return c == o && c >= LEAST && PANEL % c == 0;
+}
+
 int sl_wgrad_can(const sl_conv_geometry *g, sl_dtype type) {
-  return g->groups == 1 && sl_wgrad_supported(type);
+  return fits_groups(g) && sl_wgrad_supported(type);
 }
 
 /* The widest panels among those that waste the least. */
@@ -33,14 +56,18 @@ static int width_for(int64_t c) {
 }
 
 sl_wgrad sl_wgrad_new(const sl_conv_geometry *g, sl_dtype type, int product) {
-  const int width = width_for(g->c);
+  const int width = g->groups == 1 ? width_for(g->c) : PANEL;
+  const int64_t x_c = round_up(g->c, width);
   return (sl_wgrad){
       .g = *g,
       .type = type,
       .product = product,
       .pair = type == SL_BF16 ? 2 : 1,
       .width = width,
-      .c = round_up(g->c, width),
+      .x_c = x_c,
+      .c = g->groups == 1    ? x_c
+           : groups_share(g) ? PANEL
+                             : group_c(g),
       .o = round_up(g->o, PANEL),
       .taps = g->kh * g->kw,
       .x_rows = product ? 1 : g->h * g->w,
@@ -63,7 +90,7 @@ static int64_t y_stride(const sl_wgrad *w, int64_t units) {
 }
 
 size_t sl_wgrad_x_bytes(const sl_wgrad *w, int64_t units) {
-  return (size_t)(w->c / w->width * x_stride(w, units)) *
+  return (size_t)(w->x_c / w->width * x_stride(w, units)) *
          sl_dtype_size(w->type);
 }
 
@@ -82,6 +109,10 @@ static int64_t block_of(const sl_wgrad *w) {
 size_t sl_wgrad_table_bytes(const sl_wgrad *w) {
   const int64_t row = w->g.ow, block = block_of(w);
   return (size_t)(row > block ? row : block) * 2 * sizeof(int32_t);
+}
+
+int64_t sl_wgrad_column(const sl_wgrad *w, int64_t o) {
+  return groups_share(&w->g) ? o % PANEL / group_o(&w->g) * group_c(&w->g) : 0;
 }
 
 /* --- packing -------------------------------------------------------------- */
@@ -165,7 +196,7 @@ static void pack(const sl_wgrad *w, const packing *p, int64_t rows,
 
 void sl_wgrad_pack_x(const sl_wgrad *w, void *panels, int64_t all,
                      int64_t first, int64_t n, const void *x) {
-  const packing p = {panels, x_stride(w, all), w->g.c, w->c, w->width};
+  const packing p = {panels, x_stride(w, all), w->g.c, w->x_c, w->width};
   pack(w, &p, w->x_rows, first, n, x);
 }
 
@@ -187,8 +218,15 @@ typedef struct job {
   int32_t *table;
 } job;
 
-/* All pairs of panels, over `len` pixels: those of the table, or (NULL)
- * consecutive ones from x and y on. tap: which point of the kernel. */
+/* The first panel of X that meets panel ob of dY; there are c / width. */
+static int64_t first_x_panel(const sl_wgrad *w, int64_t ob) {
+  if (w->g.groups == 1) return 0;
+  if (groups_share(&w->g)) return ob;
+  return ob * PANEL / group_o(&w->g) * (w->c / w->width);
+}
+
+/* All pairs of panels that meet, over `len` pixels: those of the table, or
+ * (NULL) consecutive ones from x and y on. tap: which point of the kernel. */
 static void add_panels(const job *j, int64_t x, int64_t y, const int32_t *table,
                        int64_t len, int64_t tap, int add) {
   const sl_wgrad *w = j->w;
@@ -201,7 +239,8 @@ static void add_panels(const job *j, int64_t x, int64_t y, const int32_t *table,
                      .type = w->type};
   for (int64_t ib = 0; ib < w->c / w->width; ib++)
     for (int64_t ob = j->begin; ob < j->end; ob++) {
-      t.x = j->x + ib * j->x_panel + x * w->width * size;
+      t.x =
+          j->x + (first_x_panel(w, ob) + ib) * j->x_panel + x * w->width * size;
       t.dy = j->dy + ob * j->y_panel + y * PANEL * size;
       t.dw =
           j->dw + (ob - j->begin) * PANEL * t.row + tap * w->c + ib * w->width;

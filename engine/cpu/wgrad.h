@@ -15,7 +15,11 @@
  * of AVX-512. Where the processor has not these, oneDNN does the work.)
  *
  * dW is collected in f32 as (O, KH * KW, C), O and C rounded up to whole
- * panels. */
+ * panels.
+ *
+ * With groups only panels that meet in a group are multiplied. Groups of less
+ * than 16 channels share panels: the product of a panel with its own then
+ * holds some values of no meaning, which nobody reads. */
 #ifndef SL_CPU_WGRAD_H
 #define SL_CPU_WGRAD_H
 
@@ -27,7 +31,8 @@ typedef struct sl_wgrad {
   int product;            /* units are pixels, else images */
   int pair;               /* units that are interleaved: 1 or 2 */
   int width;              /* channels of a panel of X */
-  int64_t c, o, taps;     /* C and O rounded up */
+  int64_t x_c;            /* channels of all panels of X */
+  int64_t c, o, taps;     /* of the collected dW */
   int64_t x_rows, y_rows; /* pixels of a unit */
 } sl_wgrad;
 
@@ -41,6 +46,10 @@ size_t sl_wgrad_x_bytes(const sl_wgrad *w, int64_t units);
 size_t sl_wgrad_y_bytes(const sl_wgrad *w, int64_t units);
 int64_t sl_wgrad_floats(const sl_wgrad *w, int64_t channels);
 size_t sl_wgrad_table_bytes(const sl_wgrad *w);
+
+/* Where the tensor's values of output channel o begin in a collected row of
+ * `c`. */
+int64_t sl_wgrad_column(const sl_wgrad *w, int64_t o);
 
 /* Packs n units of dense rows into panels made for `all` units, at unit
  * `first` (even in bf16; n too, but at the end). */
