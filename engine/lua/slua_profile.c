@@ -2,8 +2,11 @@
  *
  *   core.profile.start([file])     from now on; a Chrome trace goes to file
  *   core.profile.stop([rows [, file]])   the report, to stderr or a file
- *   core.profile.peak([device]) -> {f32 = FLOP/s, bf16 = FLOP/s, copy =
- * bytes/s}
+ *   core.profile.read() -> list of {op, layer, backward, dtype, calls,
+ *     seconds, flops, bytes}; ends it, without a report
+ *   core.profile.peak([device]) -> {f32, bf16 = FLOP/s, copy = bytes/s}
+ *   core.profile.limit(peak, row) -> least seconds of such a row's calls
+ *   core.profile.clock() -> seconds from some fixed moment
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,6 +18,7 @@
 #include "ops/profile.h"
 
 enum { ROWS = 30 }; /* of each table */
+#define NONE "none is being taken; start one first"
 
 static sl_status start_recording(const char *trace) {
   FILE *file = NULL;
@@ -84,10 +88,45 @@ static int stop(lua_State *L) {
   const lua_Integer rows = luaL_optinteger(L, 1, ROWS);
   FILE *out = lua_isnoneornil(L, 2) ? stderr : check_file(L, 2);
   luaL_argcheck(L, rows >= 0 && rows <= INT32_MAX, 1, "rows is a count");
-  if (!sl_profile_on)
-    return luaL_error(L, "profile: none is being taken; start one first");
+  if (!sl_profile_on) return luaL_error(L, "profile: " NONE);
   finish(out, (int)rows);
   return 0;
+}
+
+static void push_calls(lua_State *L, const sl_profile_calls *c, int backward) {
+  lua_createtable(L, 0, 8);
+  lua_pushstring(L, c->op);
+  lua_setfield(L, -2, "op");
+  lua_pushstring(L, c->layer);
+  lua_setfield(L, -2, "layer");
+  lua_pushstring(L, sl_dtype_name(c->dtype));
+  lua_setfield(L, -2, "dtype");
+  lua_pushboolean(L, backward);
+  lua_setfield(L, -2, "backward");
+  lua_pushinteger(L, c->calls);
+  lua_setfield(L, -2, "calls");
+  lua_pushnumber(L, c->seconds);
+  lua_setfield(L, -2, "seconds");
+  lua_pushnumber(L, c->cost.flops);
+  lua_setfield(L, -2, "flops");
+  lua_pushnumber(L, c->cost.bytes);
+  lua_setfield(L, -2, "bytes");
+}
+
+static int read_calls(lua_State *L) {
+  if (!sl_profile_on) return luaL_error(L, "profile: " NONE);
+  slua_check(L, sl_profile_finish(), "profile");
+  sl_profile_calls c;
+  lua_Integer n = 0;
+  lua_newtable(L);
+  for (int backward = 0; backward < 2; backward++)
+    for (int i = 0; sl_profile_get(i, backward, &c); i++) {
+      if (!c.calls) continue;
+      push_calls(L, &c, backward);
+      lua_seti(L, -2, ++n);
+    }
+  sl_profile_forget();
+  return 1;
 }
 
 static int peak(lua_State *L) {
@@ -103,8 +142,34 @@ static int peak(lua_State *L) {
   return 1;
 }
 
+static double number(lua_State *L, int table, const char *name) {
+  lua_getfield(L, table, name);
+  const double v = luaL_checknumber(L, -1);
+  lua_pop(L, 1);
+  return v;
+}
+
+static int limit(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  const sl_peak p = {{number(L, 1, "f32"), number(L, 1, "bf16")},
+                     number(L, 1, "copy")};
+  lua_getfield(L, 2, "dtype");
+  const sl_dtype d = (sl_dtype)sl_dtype_find(luaL_checkstring(L, -1));
+  lua_pushnumber(
+      L, sl_peak_limit(&p, d, number(L, 2, "flops"), number(L, 2, "bytes")));
+  return 1;
+}
+
+static int clock_seconds(lua_State *L) {
+  lua_pushnumber(L, sl_clock());
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
-    {"start", start}, {"stop", stop}, {"peak", peak}, {NULL, NULL}};
+    {"start", start}, {"stop", stop},   {"read", read_calls},
+    {"peak", peak},   {"limit", limit}, {"clock", clock_seconds},
+    {NULL, NULL}};
 
 int slua_open_profile(lua_State *L);
 int slua_open_profile(lua_State *L) {

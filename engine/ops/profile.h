@@ -54,6 +54,19 @@ void sl_profile_report(FILE *out, const sl_peak *peak, int rows);
  * are of interest need measuring.) */
 int sl_profile_uses(sl_dtype dtype);
 
+/* Calls of one operation in one layer, added up. */
+typedef struct sl_profile_calls {
+  const char *op, *layer; /* borrowed from the recording; layer "": none */
+  sl_dtype dtype;         /* of the first input */
+  int64_t calls;
+  double seconds;
+  sl_cost cost;
+} sl_profile_calls;
+
+/* The i-th of them (from 0) of the finished recording, forward or backward;
+ * 0: there are no more. calls may be 0. */
+int sl_profile_get(int i, int backward, sl_profile_calls *out);
+
 /* Forgets the recording and gives its memory back. */
 void sl_profile_forget(void);
 

@@ -17,6 +17,21 @@ const char *sl_profile_name(int what) {
   return sl_op_get((sl_op_id)what)->name;
 }
 
+int sl_profile_get(int i, int backward, sl_profile_calls *out) {
+  if (i >= sl_profile_record.n_rows) return 0;
+  const profile_row *r = &sl_profile_record.rows[i];
+  const profile_sum *s = &r->way[backward];
+  *out = (sl_profile_calls){
+      .op = sl_profile_name(r->what),
+      .layer = r->layer,
+      .dtype = r->dtype,
+      .calls = s->calls,
+      .seconds = s->seconds,
+      .cost = s->cost,
+  };
+  return 1;
+}
+
 /* --- phases --------------------------------------------------------------- */
 
 static double share(double seconds) {

@@ -54,7 +54,7 @@ for _, e in ipairs(t.traceEvents) do
     if e.cat == "phase" then phases = phases + 1 else calls = calls + 1 end
   end
 end
-print(calls > 300, phases > 20)
+print(calls > 100, phases > 20)
 END
 try "the trace" 0 $'true\ttrue' '' "$sota" trace.lua trace.json
 
