@@ -46,8 +46,10 @@ static void finish(FILE *out, int rows) {
 
 /* --- for the command ------------------------------------------------------ */
 
+static int of_command; /* the profile was begun by --profile */
+
 void slua_profile_end(void) {
-  if (!sl_profile_on) return;
+  if (!of_command || !sl_profile_on) return;
   fflush(stdout);
   finish(stderr, ROWS);
 }
@@ -62,6 +64,7 @@ static int os_exit(lua_State *L) {
 
 sl_status slua_profile_begin(lua_State *L, const char *trace) {
   SL_TRY(start_recording(trace));
+  of_command = 1;
   lua_getglobal(L, "os");
   lua_getfield(L, -1, "exit");
   lua_pushcclosure(L, os_exit, 1);

@@ -28,6 +28,15 @@ if not ok then
   os.exit(1)
 end
 
+-- The process's peak, in MiB.
+local function peak_memory()
+  for line in io.lines "/proc/self/status" do
+    local kib = line:match "^VmHWM:%s+(%d+)"
+    if kib then return tonumber(kib) // 1024 end
+  end
+end
+
+local memory_before = peak_memory()
 local CLASSES = 10
 local labels = {}
 for i = 1, opt.bs do labels[i] = (i - 1) % CLASSES + 1 end
@@ -62,18 +71,11 @@ table.sort(times)
 local best = opt.bs / times[1]
 local median = opt.bs / times[#times // 2 + 1]
 
--- The process's peak, in MiB.
-local function peak_memory()
-  for line in io.lines "/proc/self/status" do
-    local kib = line:match "^VmHWM:%s+(%d+)"
-    if kib then return tonumber(kib) // 1024 end
-  end
-end
-
 local result = {
   arch = opt.arch, size = opt.size, bs = opt.bs, steps = opt.steps,
   precision = sota.get "precision", threads = sota.get "threads",
   median = median, best = best, peak_rss_mib = peak_memory(),
+  rss_before_mib = memory_before,
   loss = learn.recorder.losses[#learn.recorder.losses],
 }
 if opt.json then
