@@ -46,21 +46,25 @@ static void phase_line(FILE *out, const char *indent, const char *name,
           share(v->seconds), 1e3 * v->in_ops);
 }
 
+/* Phases that did not happen are left out. */
+static void phase_lines(FILE *out, const char *indent, int validating) {
+  const profile_phase *v = sl_profile_record.phases[validating];
+  for (int i = SL_PHASE_WAIT; i < SL_PHASE_COUNT; i++)
+    if (v[i].calls) phase_line(out, indent, sl_phase_names[i], &v[i]);
+}
+
 static void phase_table(FILE *out) {
   const profile *p = &sl_profile_record;
   profile_phase all = {.calls = p->phases[1][SL_PHASE_OTHER].calls};
-  fprintf(out, "%-20s %8s %10s %8s %10s\n", "phase", "calls", "ms", "share",
-          "in ops");
-  for (int i = SL_PHASE_WAIT; i < SL_PHASE_COUNT; i++)
-    phase_line(out, "", sl_phase_names[i], &p->phases[0][i]);
   for (int i = 0; i < SL_PHASE_COUNT; i++) {
     all.seconds += p->phases[1][i].seconds;
     all.in_ops += p->phases[1][i].in_ops;
   }
-  phase_line(out, "", "validation", &all);
-  for (int i = SL_PHASE_WAIT; i < SL_PHASE_COUNT; i++)
-    if (p->phases[1][i].calls)
-      phase_line(out, "  ", sl_phase_names[i], &p->phases[1][i]);
+  fprintf(out, "%-20s %8s %10s %8s %10s\n", "phase", "calls", "ms", "share",
+          "in ops");
+  phase_lines(out, "", 0);
+  if (all.calls) phase_line(out, "", "validation", &all);
+  phase_lines(out, "  ", 1);
   phase_line(out, "", "other", &p->phases[0][SL_PHASE_OTHER]);
 }
 
