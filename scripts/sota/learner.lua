@@ -1,5 +1,6 @@
 -- learner.lua -- Learner: data, a model, a loss and an optimiser, and the ways
 -- to train and to use them. The loop itself is C (core.fit).
+local autocast = require "sota.autocast"
 local core = require "sota.core"
 local callbacks = require "sota.callbacks.base"
 local check = require "sota.check"
@@ -111,7 +112,12 @@ function Learner:with_opt(reset)
   return self.opt
 end
 
-local function forward(self, x) return self.model(x) end
+local function forward(self, x)
+  if (self.precision or core.get "precision") == "bf16" then
+    return autocast.run(self.model, x)
+  end
+  return self.model(x)
+end
 
 -- batch_loss(learn, pred, y): a callback may set it in before_batch, where the
 -- loss of that one batch is another than loss_func(pred, y).
