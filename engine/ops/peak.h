@@ -13,12 +13,14 @@ enum {
 
 /* 0: not measured. */
 typedef struct sl_peak {
-  double gemm[2]; /* FLOP/s of our matmul of two square matrices: f32, bf16 */
+  double gemm[2]; /* FLOP/s of a product of two square matrices: f32, bf16 */
   double copy;    /* bytes/s of our copy, those read and those written */
 } sl_peak;
 
-/* The best of some tries on the device, a quarter of a second for each. bf16
- * only where it is asked for. Fails when there is no memory. */
+/* The best of some tries on the device, a quarter of a second for each. A
+ * product is one by matmul, or a convolution of one pixel: whichever is
+ * faster. bf16 only where it is asked for and there is such arithmetic. Fails
+ * when there is no memory. */
 SL_MUST_USE sl_status sl_peak_measure(sl_peak *p, const sl_backend *b,
                                       int with_bf16);
 

@@ -186,7 +186,7 @@ static void head(FILE *out, const sl_peak *peak) {
     fprintf(out, "the machine's limits were not measured\n\n");
     return;
   }
-  fprintf(out, "limits, measured just now: matmul of %d x %d", SL_PEAK_SIDE,
+  fprintf(out, "limits, measured just now: matrices of %d x %d", SL_PEAK_SIDE,
           SL_PEAK_SIDE);
   if (peak->gemm[SL_F32] > 0)
     fprintf(out, ", f32 %.1f GFLOP/s", 1e-9 * peak->gemm[SL_F32]);

@@ -26,7 +26,7 @@
 #   --images N      images for the loader (1000; 0: all)
 #   --workers N     loader threads or processes of both sides (2)
 #   --precisions "bf16 f32"   for step50
-#   --quick         one round of little work: does every side run?
+#   --quick         one round with an eighth of the batch: does every side run?
 #
 # SOTA_LUA is our binary (build/bin/sota-lua), PROTOTYPE the folder of the
 # prototype (../shared/reference/cpu; left out where it does not build). pip
@@ -39,7 +39,7 @@ sota=${SOTA_LUA:-$root/build/bin/sota-lua}
 prototype=${PROTOTYPE:-$root/../shared/reference/cpu}
 venv=${XDG_CACHE_HOME:-$HOME/.cache}/sota-lua/compare-venv
 data=$root/../shared/data/imagenette2-224
-rounds='' steps=5 images=1000 workers=2 precisions="bf16 f32" quick=''
+rounds='' steps=5 images=1000 workers=2 precisions="bf16 f32" quick='' share=1
 rows=()
 
 die() {
@@ -57,7 +57,7 @@ while [ $# -gt 0 ]; do
       printf -v "${1#--}" %s "$2"
       shift
       ;;
-    --quick) quick=1 rounds=1 steps=1 images=128 ;;
+    --quick) quick=1 rounds=1 steps=1 images=128 share=8 ;;
     -h | --help) usage && exit 0 ;;
     all) read -ra rows <<<"$known" ;;
     -*) die "unknown option $1" ;;
@@ -178,7 +178,7 @@ alone() {
 step_ours() {
   local json
   json=$(attempt "sota-lua $5" "$sota" "$here/train_step.lua" --arch "$2" \
-    --size "$3" --bs "$4" --precision "$5" --steps "$steps" --json)
+    --size "$3" --bs $(($4 / share)) --precision "$5" --steps "$steps" --json)
   keep_step "$1" "$json"
 }
 
@@ -186,8 +186,8 @@ step_ours() {
 step_torch() {
   local json
   json=$(attempt "PyTorch $5 $6" "$python" -W ignore \
-    "$here/peers/torch_step.py" --arch "$2" --size "$3" --bs "$4" \
-    --precision "$5" --mode "$6" --steps "$steps")
+    "$here/peers/torch_step.py" --arch "$2" --size "$3" \
+    --bs $(($4 / share)) --precision "$5" --mode "$6" --steps "$steps")
   keep_step "$1" "$json"
 }
 

@@ -19,7 +19,7 @@ if [ $code != 0 ]; then fail "a profile of a fit" "$code: $(cat err)"; else pass
 
 # Every line that the page docs/profiling.md shows is there.
 for line in '^profile: [0-9.]* s$' \
-  '^limits, .* f32 [0-9.]* GFLOP/s; copy of .* GB/s$' \
+  '^limits, .* f32 [0-9.]* GFLOP/s.*; copy of .* GB/s$' \
   '^phase ' '^wait for data  *4 ' '^augment  *3 ' '^forward  *3 ' '^loss  *3 ' \
   '^backward  *3 ' '^optimiser step  *3 ' '^validation  *1 ' '^  forward  *2 ' \
   '^other ' '^operation .* GFLOP/s .* of limit$' '^conv_bn_act  .* %$' \
