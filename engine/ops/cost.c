@@ -14,17 +14,17 @@ static double bytes(const sl_tensor *t) {
 /* What one element of the result costs: as many products as a row of the
  * second input has weights, or of the first has elements. */
 static double products(sl_op_id id, const sl_call *c) {
-  const sl_tensor *a = c->in[0], *w = c->in[1];
-  if (id == SL_OP_matmul) return (double)a->shape[a->rank - 1];
-  if (id == SL_OP_conv2d || id == SL_OP_conv_bn_act || id == SL_OP_linear)
-    return count(w) / (double)w->shape[0];
-  return 0;
+  if (id == SL_OP_matmul) return (double)c->in[0]->shape[c->in[0]->rank - 1];
+  if (id != SL_OP_conv2d && id != SL_OP_conv_bn_act && id != SL_OP_linear)
+    return 0;
+  const sl_tensor *weight = c->in[1];
+  return count(weight) / (double)weight->shape[0];
 }
 
 static double flops(sl_op_id id, const sl_call *c, int backward) {
   const sl_tensor *y = backward ? c->dout[0] : c->out[0];
   const double one = 2 * count(y) * products(id, c);
-  if (!backward || one <= 0) return one;
+  if (!backward || one <= 0) return one; /* others may have one input only */
   return one * ((c->din[0] != NULL) + (c->din[1] != NULL));
 }
 
