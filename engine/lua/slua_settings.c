@@ -49,6 +49,12 @@ static void get_threads(lua_State *L) {
 
 enum { AUTO, F32, BF16 }; /* positions in precisions */
 
+/* can_bf16() -> whether models can be trained in bf16 on the default device */
+static int can_bf16(lua_State *L) {
+  lua_pushboolean(L, sl_backend_default()->bf16() != SL_BF16_NONE);
+  return 1;
+}
+
 static void set_precision(lua_State *L) {
   const char *s = luaL_checkstring(L, 2);
   for (int i = 0; precisions[i]; i++)
@@ -135,8 +141,11 @@ static int random_state(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"set", set}, {"get", get}, {"random_state", random_state}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"set", set},
+                                     {"get", get},
+                                     {"can_bf16", can_bf16},
+                                     {"random_state", random_state},
+                                     {NULL, NULL}};
 
 int slua_open_settings(lua_State *L);
 int slua_open_settings(lua_State *L) {

@@ -38,7 +38,15 @@ local arguments = check.spec("Learner", {
   {"path", "string", "."}, {"model_dir", "string", "models"},
   {"quiet", "boolean", false}, {"history", "string"},
   {"splitter", "callable"}, {"train_bn", "boolean", true},
+  {"precision", "string", choices = {"f32", "bf16"}},
 })
+
+local function check_precision(precision)
+  if precision == "bf16" and not core.can_bf16() then
+    check.fail "precision: this processor has no bf16 arithmetic; use f32"
+  end
+  return precision
+end
 
 local function metric_list(v)
   local list = {}
@@ -74,6 +82,7 @@ end
 ---@field quiet? boolean no table, no progress line
 ---@field splitter? function model -> list of parameter groups: train/groups.lua
 ---@field train_bn? boolean true: norm layers of frozen groups are trained
+---@field precision? string "f32" or "bf16"; sota.get "precision" unless given
 local function new(_, dls, model, options)
   local a = arguments(options or {})
   data_in.check_loaders(dls, "Learner: the first argument")
@@ -82,6 +91,7 @@ local function new(_, dls, model, options)
       .. "xresnet18{n_out = dls.c}, not %s", check.describe(model))
   end
   a.loaders, a.model = dls, model
+  check_precision(a.precision)
   a.metrics, a.cbs = metric_list(a.metrics), callbacks.flatten(a.cbs, {})
   a.opt_func = a.opt_func or optim.Adam
   a.loss_func = losses.resolve(a.loss_func or (dls.train.multi
@@ -110,6 +120,22 @@ end
 function Learner:with_opt(reset)
   if not self.opt or reset then self:create_opt() end
   return self.opt
+end
+
+--- From now on the model's activations are bf16: about twice as fast where
+--- the processor has instructions for it, at half the memory. Weights, sums,
+--- statistics and the loss stay f32.
+---@return Learner
+function Learner:to_bf16()
+  self.precision = check_precision "bf16"
+  return self
+end
+
+--- From now on everything is f32.
+---@return Learner
+function Learner:to_f32()
+  self.precision = "f32"
+  return self
 end
 
 local function forward(self, x)
@@ -171,6 +197,7 @@ local function run(self, n_epoch, schedule, o)
   local function epoch_of(epoch) return base + epoch end
   spec.n_epoch, spec.schedule, spec.optim = n_epoch, schedule, self.opt
   spec.train = self.dls.train:spec(epoch_of)
+  self.n_step = o.n_step or n_epoch * spec.train.n -- for callbacks
   spec.valid = self.dls.valid and self.dls.valid:spec(first_epoch)
   spec.table, spec.progress = not self.quiet, not self.quiet
   spec.history, spec.history_append = self.history, self.history_begun
@@ -349,9 +376,11 @@ function Learner:predict(path)
 end
 
 for _, part in ipairs{"sota.tta", "sota.training_loop", "sota.train.freeze",
-                      "sota.train.fine_tune", "sota.train.lr_find"} do
+                      "sota.train.fine_tune", "sota.train.lr_find",
+                      "sota.train.triangular"} do
   for name, f in pairs(require(part)) do Learner[name] = f end
 end
+Learner.tta_translate = require("sota.tta_translate").tta_translate
 
 -- --- files -------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ require "sota.module_text"
 -- {Name = class, ...}, and its names here.
 local files = {
   conv = "Conv2d ConvLayer",
+  whitening = "WhiteningConv",
   linear = "Linear",
   norm = "BatchNorm BatchNorm1d BatchNorm2d",
   pool = "MaxPool AvgPool AdaptiveAvgPool GlobalAvgPool "

@@ -74,5 +74,7 @@ function optim.make(recipe, model, options)
 end
 
 optim.slice = require("sota.train.rates").slice
+optim.norms_apart = require("sota.train.groups").norms_apart
+optim.decoupled_rates = require("sota.train.decoupled").decoupled_rates
 
 return optim

@@ -6,6 +6,7 @@ local files = {
   {"^XResNet$", "xresnet"},
   {"^xres", "xresnet"},
   {"^xse_res", "xresnet"},
+  {"^airbench", "airbench"},
 }
 
 local models = {}
