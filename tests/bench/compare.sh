@@ -361,6 +361,7 @@ train_ours() {
   out=$(attempt "sota-lua training $6" "$sota" --seed 1 \
     "$root/recipes/imagenette.lua" --data "$data" --arch "$2" --size "$3" \
     --item-size "$4" --epochs "$5" --precision "$6" --workers "$workers" \
+    --bs $((64 / share)) \
     --out "$work/trained")
   grep -q '^accuracy' <<<"$out" || return 0
   keep "$1.seconds" "$(awk -v us=$((${EPOCHREALTIME/./} - began)) \
@@ -372,7 +373,8 @@ train_fastai() {
   local json
   json=$(attempt "fastai training $6" "$python" -W ignore \
     "$here/peers/fastai_train.py" --data "$data" --arch "$2" --size "$3" \
-    --item-size "$4" --epochs "$5" --precision "$6" --workers "$workers")
+    --item-size "$4" --epochs "$5" --precision "$6" --workers "$workers" \
+    --bs $((64 / share)))
   keep "$1.seconds" "$(field seconds <<<"$json")"
   keep "$1.accuracy" "$(field accuracy <<<"$json")"
 }
