@@ -14,7 +14,8 @@ local names = {
     .. "LabelSmoothingCrossEntropyFlat FocalLossFlat BCEWithLogitsLossFlat "
     .. "MSELossFlat L1LossFlat",
   metrics = "accuracy error_rate top_k_accuracy accuracy_multi precision "
-    .. "recall f1_score confusion_matrix ClassReport",
+    .. "recall f1_score precision_multi recall_multi f1_score_multi "
+    .. "confusion_matrix ClassReport",
   data = "DataBlock ImageBlock CategoryBlock MultiCategoryBlock "
     .. "ImageDataLoaders get_image_files parent_label grandparent_label "
     .. "RegexLabeller RandomSplitter GrandparentSplitter IndexSplitter "

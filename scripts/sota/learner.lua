@@ -94,6 +94,7 @@ local function new(_, dls, model, options)
   check_precision(a.precision)
   a.metrics, a.cbs = metric_list(a.metrics), callbacks.flatten(a.cbs, {})
   a.opt_func = a.opt_func or optim.Adam
+  optim.check(a.opt_func)
   a.loss_func = losses.resolve(a.loss_func or (dls.train.multi
     and losses.BCEWithLogitsLossFlat or losses.CrossEntropyLossFlat))
   a.epochs_done = 0

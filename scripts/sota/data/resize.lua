@@ -39,11 +39,7 @@ function resize.loader(dl, side, bs)
   local factor = side / resize.side(dl)
   local item_tfms = scaled_list(dl.o.item_tfms, factor)
   local batch_tfms = scaled_list(dl.o.batch_tfms, factor)
-  local mean, std = dl.augment:statistics()
-  return dl:with{item_tfms = item_tfms, batch_tfms = batch_tfms,
-    pipeline = transforms.pipeline(item_tfms), bs = bs or dl.bs,
-    decoded = dl.o.resident and dl.o.decoded or false,
-    augment = transforms.augment(batch_tfms, mean, std)}
+  return dl:with_tfms(item_tfms, batch_tfms, {bs = bs})
 end
 
 return resize

@@ -17,6 +17,13 @@ function init.kaiming_normal(shape)
   return core.normal{shape = shape, std = math.sqrt(2 / fan_in(shape))}
 end
 
+--- N(0, 2 / fan_out) of a convolution (O, KH, KW, I): the same for gradients.
+--- What torchvision gives its ResNets; as there, groups do not count.
+function init.kaiming_normal_out(shape)
+  local fan_out = shape[1] * shape[2] * shape[3]
+  return core.normal{shape = shape, std = math.sqrt(2 / fan_out)}
+end
+
 --- U(-1/sqrt(fan_in), 1/sqrt(fan_in)): PyTorch's default.
 function init.default(shape)
   local bound = 1 / math.sqrt(fan_in(shape))
@@ -53,6 +60,6 @@ function init.pair(rule, shape, bias)
   return init[rule](shape), bias and core.zeros(shape[1]) or nil
 end
 
-init.rules = {"default", "kaiming_normal", "dirac"}
+init.rules = {"default", "kaiming_normal", "kaiming_normal_out", "dirac"}
 
 return init
