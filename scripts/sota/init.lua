@@ -20,6 +20,7 @@ local parts = {
   Learner = "sota.learner",
   Interpretation = "sota.interpretation",
   model_file = "sota.model_file",
+  profile = "sota.profile",
 }
 
 local sota = {}
