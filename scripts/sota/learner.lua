@@ -342,6 +342,15 @@ function Learner:predict(path)
     model_file.thresh_of(self))
 end
 
+-- --- pictures ----------------------------------------------------------------
+
+--- A picture of a training batch after the callbacks: draw/batch.lua.
+---@param options? {n: integer, before: boolean, nrow: integer, ncol: integer, title: string, to: string}
+---@return Picture
+function Learner:show_batch(...)
+  return require "sota.draw.batch".of_learner(self, ...)
+end
+
 for _, part in ipairs{"sota.tta", "sota.training_loop", "sota.train.freeze",
                       "sota.train.fine_tune", "sota.train.lr_find"} do
   for name, f in pairs(require(part)) do Learner[name] = f end
