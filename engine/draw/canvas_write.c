@@ -102,6 +102,22 @@ static sl_status add_escaped(sl_bytes *out, const uint8_t *text, size_t n) {
   return SL_OK;
 }
 
+/* The SVG with numbers cut to 2 decimal places, which saves a third: Cairo
+ * writes 6. Those in parentheses (matrices, colours) stay as they are. */
+static sl_status add_shortened(sl_bytes *out, const char *text) {
+  int depth = 0, decimals = -1; /* -1: not behind a decimal point */
+  for (const char *from = text; *text; text++) {
+    depth += (*text == '(') - (*text == ')');
+    const int is_digit = *text >= '0' && *text <= '9';
+    decimals = *text == '.' ? 0 : decimals >= 0 && is_digit ? decimals + 1 : -1;
+    const int cut = depth == 0 && decimals > 2;
+    if (!cut && text[1]) continue;
+    SL_TRY(sl_bytes_add(out, from, (size_t)(text + !cut - from)));
+    from = text + 1;
+  }
+  return SL_OK;
+}
+
 /* Cairo's SVG with the texts put behind its opening tag. */
 static sl_status describe(const sl_bytes *svg, const sl_canvas *c,
                           const char *title, sl_bytes *out) {
@@ -117,7 +133,7 @@ static sl_status describe(const sl_bytes *svg, const sl_canvas *c,
   SL_TRY(add_text(out, "</title>\n<desc>"));
   SL_TRY(add_escaped(out, c->texts.at, c->texts.n));
   SL_TRY(add_text(out, "</desc>"));
-  return add_text(out, end + 1);
+  return add_shortened(out, end + 1);
 }
 
 sl_status sl_canvas_svg(sl_canvas *c, const char *title, sl_bytes *out) {

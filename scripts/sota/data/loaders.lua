@@ -215,6 +215,7 @@ function DataLoaders:close()
   self.train:close()
   self.valid:close()
 end
+DataLoaders.__close = DataLoaders.close
 
 -- How many batches Normalize is to be measured on.
 local function batches_to_measure(list)

@@ -17,13 +17,14 @@ Chart.__index = Chart
 local arguments = check.spec("Chart", {
   {"title", "string"}, {"xlabel", "string"}, {"ylabel", "string"},
   {"xlog", "boolean", false}, {"xwhole", "boolean", false},
-  {"xlim", "table"}, {"ylim", "table"}, {"categories", "table"},
+  {"xlim", "table"}, {"ylim", "table"}, {"yticks", "table"},
+  {"categories", "table"},
   {"width", "number", 560, min = 120, max = 8000},
   {"height", "number", 360, min = 100, max = 8000},
 })
 
 --- An empty chart.
----@param options? {title: string, xlabel: string, ylabel: string, xlog: boolean, xwhole: boolean, xlim: number[], ylim: number[], categories: string[], width: number, height: number}
+---@param options? {title: string, xlabel: string, ylabel: string, xlog: boolean, xwhole: boolean, xlim: number[], ylim: number[], yticks: number[], categories: string[], width: number, height: number}
 function Chart.new(options)
   local self = setmetatable(arguments(options or {}), Chart)
   self.series = {}
@@ -112,6 +113,15 @@ local function x_marks(self, width)
   return ticks.linear(self.x0, self.x1, n, self.xwhole)
 end
 
+local function y_marks(self, height)
+  if not self.yticks then
+    return ticks.linear(self.y0, self.y1, math.max(2, height // 45))
+  end
+  local list = {}
+  for i, v in ipairs(self.yticks) do list[i] = {v, ("%.10g"):format(v)} end
+  return list
+end
+
 local function widest(canvas, marks)
   local most = 0
   for _, m in ipairs(marks) do
@@ -120,23 +130,32 @@ local function widest(canvas, marks)
   return most
 end
 
-local function legend_entries(self)
-  local list = {}
+-- The keys of the legend, from left = 0 in rows that are at most `width` wide:
+-- a list of {series, x, row}, and how many rows there are.
+local function legend_of(self, canvas, width)
+  local list, x, row = {}, 0, 1
   for _, s in ipairs(self.series) do
-    if s.label then list[#list + 1] = s end
+    if s.label then
+      local w = 26 + canvas:measure(s.label, style.label)
+      if x > 0 and x + w > width then x, row = 0, row + 1 end
+      list[#list + 1] = {series = s, x = x, row = row}
+      x = x + w + 20
+    end
   end
-  return list
+  return list, #list > 0 and row or 0
 end
 
 -- Where the plot lies inside the box, and its marks.
 local function lay_out(self, canvas, x, y, w, h)
   local top, bottom, left, right = y + 8, y + h - 8, x + 10, x + w - 16
   if self.title then top = top + 24 end
-  if #legend_entries(self) > 0 then top = top + 22 end
+  local rows
+  self.legend, rows = legend_of(self, canvas, w - 80)
+  top = top + 20 * rows + (rows > 0 and 2 or 0)
+  self.legend_top = top - 20 * rows
   if self.xlabel then bottom = bottom - 18 end
   bottom = bottom - 18
-  self.y_marks = ticks.linear(self.y0, self.y1,
-    math.max(2, (bottom - top) // 45))
+  self.y_marks = y_marks(self, bottom - top)
   if self.ylabel then left = left + 18 end
   left = left + widest(canvas, self.y_marks) + 8
   self.px, self.py, self.pw, self.ph = left, top, right - left, bottom - top
@@ -211,11 +230,11 @@ local function draw_key(c, s, x, y)
 end
 
 local function draw_legend(self, c)
-  local x, y = self.px, self.py - 14
-  for _, s in ipairs(legend_entries(self)) do
-    draw_key(c, s, x, y)
-    c:text(x + 26, y, s.label, style.with(style.label, {valign = "middle"}))
-    x = x + 26 + c:measure(s.label, style.label) + 20
+  for _, e in ipairs(self.legend) do
+    local x, y = self.px + e.x, self.legend_top + 20 * e.row - 14
+    draw_key(c, e.series, x, y)
+    c:text(x + 26, y, e.series.label,
+      style.with(style.label, {valign = "middle"}))
   end
 end
 
@@ -277,7 +296,7 @@ function draw_series.bars(self, c, s, number)
     local from = i - 0.375 + (number - 1) * width
     local x0, y0 = self:place(from, 0)
     local x1, y1 = self:place(from + width, v)
-    c:rect(x0, math.min(y0, y1), x1 - x0, math.abs(y1 - y0),
+    c:rect(x0 + 1, math.min(y0, y1), x1 - x0 - 2, math.abs(y1 - y0),
       {fill = s.colour})
   end
 end
@@ -310,12 +329,13 @@ end
 ---@return Picture
 function Chart:picture() return Chart.panels({self}) end
 
---- Several charts in one picture, in rows of `ncol`.
+--- Several charts in one picture, in rows of `ncol`: 2, or 3 for three.
 ---@param charts Chart[]
 ---@param options? {ncol: integer, title: string}
 ---@return Picture
 function Chart.panels(charts, options)
-  local ncol = math.min(options and options.ncol or 2, #charts)
+  local ncol = math.min(options and options.ncol or #charts == 3 and 3 or 2,
+    #charts)
   local nrow = (#charts + ncol - 1) // ncol
   local w, h = charts[1].width, charts[1].height
   local pic = Picture.new(ncol * w, nrow * h,

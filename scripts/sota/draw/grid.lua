@@ -68,7 +68,7 @@ function grid.picture(cells, options)
   local nrow, ncol = shape_of(#cells, o.nrow, o.ncol)
   local w, h = tile_size(images, o.side or 144)
   local lines = caption_lines(images)
-  local tile_w, above = math.max(w, 96), 17 * lines
+  local tile_w, above = lines > 0 and math.max(w, 96) or w, 17 * lines
   local top = MARGIN + (o.heading and 28 or 0)
   local pic = Picture.new(2 * MARGIN + ncol * tile_w + (ncol - 1) * GAP,
     top + nrow * (above + h + GAP) - GAP + MARGIN, o.title)

@@ -4,5 +4,8 @@ return {
   Chart = require "sota.draw.chart",
   Picture = require "sota.draw.picture",
   style = require "sota.draw.style",
+  curves = require "sota.draw.curves",
+  looks = require "sota.draw.looks",
+  answers = require "sota.draw.answers",
   batch = require "sota.draw.batch",
 }

@@ -2,11 +2,11 @@
 -- a power of ten apart, or powers of ten on a logarithmic axis.
 local ticks = {}
 
--- The step of 1, 2, 2.5 or 5 times a power of ten next above `rough`.
+-- The step of 1, 2 or 5 times a power of ten that is near `rough`.
 local function nice_step(rough)
   local power = 10 ^ math.floor(math.log(rough, 10))
-  for _, m in ipairs{1, 2, 2.5, 5, 10} do
-    if m * power >= rough * (1 - 1e-9) then return m * power end
+  for _, m in ipairs{1, 2, 5} do
+    if m * power >= 0.75 * rough then return m * power end
   end
   return 10 * power
 end
@@ -54,11 +54,15 @@ local superscripts = {["-"] = "⁻", ["0"] = "⁰", ["1"] = "¹", ["2"] = "²",
   ["3"] = "³", ["4"] = "⁴", ["5"] = "⁵", ["6"] = "⁶", ["7"] = "⁷", ["8"] = "⁸",
   ["9"] = "⁹"}
 
-local function power_text(exponent)
-  if exponent >= -2 and exponent <= 3 then
-    return ("%.10g"):format(10.0 ^ exponent)
+-- How powers of ten from 10^first to 10^last are written.
+local function power_text(first, last)
+  if first >= -3 and last <= 3 then
+    return function(e) return ("%.10g"):format(10.0 ^ e) end
   end
-  return "10" .. (tostring(exponent):gsub(".", superscripts))
+  return function(e)
+    if e == 0 or e == 1 then return e == 0 and "1" or "10" end
+    return "10" .. (tostring(e):gsub(".", superscripts))
+  end
 end
 
 --- Marks of a logarithmic axis: powers of ten with text, at most about `n`;
@@ -71,10 +75,11 @@ function ticks.log(lo, hi, n)
   local last = math.floor(math.log(hi, 10) + 1e-9)
   if last <= first then return ticks.linear(lo, hi, n and math.min(n, 5)) end
   local every, list = math.ceil((last - first + 1) / (n or 8)), {}
+  local text = power_text(first, last)
   for e = first - 1, last do
     local power = 10.0 ^ e
     if e >= first then
-      list[#list + 1] = {power, (e - first) % every == 0 and power_text(e) or nil}
+      list[#list + 1] = {power, (e - first) % every == 0 and text(e) or nil}
     end
     for m = 2, 9 do
       if every == 1 and m * power > lo and m * power < hi then
