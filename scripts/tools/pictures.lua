@@ -35,8 +35,8 @@ end
 
 local function batches()
   local dls <close> = loaders(64, {seed = 4})
-  local learn = Learner(dls, narrow(dls.c), {cbs = Mixup()})
   sota.set("seed", 4)
+  local learn = Learner(dls, narrow(dls.c), {cbs = Mixup()})
   save(learn:show_batch{n = 5, ncol = 5}, "mixup.png")
   learn.cbs = {CutMix()}
   save(learn:show_batch{n = 5, ncol = 5}, "cutmix.png")
@@ -86,7 +86,7 @@ local function training()
   save(learn.recorder:plot_sched(), "schedule.svg")
   save(learn:show_results{n = 6, ncol = 6}, "results.png")
   save(learn:show_filters(), "filters.png")
-  local _, _, _, rows = dls.valid:one_batch()
+  local _, _, rows = dls.valid:one_batch()
   save(learn:show_tta(dls.valid.files:path(rows[1])), "tta.png")
   local interp = Interpretation.from_learner(learn)
   save(interp:plot_confusion_matrix(), "confusion.png")

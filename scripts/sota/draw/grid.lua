@@ -51,11 +51,13 @@ local function draw_cell(canvas, cell, x, y, w, h, tile_w)
   local left = x + (tile_w - iw * factor) / 2
   cell.x, cell.y, cell.w, cell.h = left, y, iw * factor, ih * factor
   canvas:image(cell.image, cell.x, cell.y, cell.w, cell.h)
+  cell.rows, cell.columns, cell.image = ih, iw, nil -- the canvas has a copy
 end
 
 --- A picture of images. Each cell is {image = tensor (H, W, 3), title = text,
 --- colour = of the text}; an empty table leaves its place empty. Afterwards it
---- also has x, y, w, h: where its image is.
+--- has x, y, w, h in the place of its image: where that is, rows and columns:
+--- its pixels.
 ---@param cells table[]
 ---@param options? {title: string, nrow: integer, ncol: integer, side: number}
 ---@return Picture

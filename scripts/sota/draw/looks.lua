@@ -49,7 +49,7 @@ function looks.show_filters(learn, ...)
       cells[i] = {image = images.of(shown, i)}
     end
     return finish(grid.picture(cells, {title = "Filters of " .. path,
-      heading = ("%s: %d kernels"):format(path, w:shape(1)),
+      heading = ("First convolution (%s), %d kernels"):format(path, w:shape(1)),
       ncol = math.min(a.ncol, #cells), side = 48}), a.to)
   end)
 end

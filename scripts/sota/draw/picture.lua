@@ -54,9 +54,13 @@ local function write(path, bytes)
   end
 end
 
-local save_arguments = check.spec("save", {
-  {"path", "string", required = true}, {"scale", "number", 2, min = 0.1,
-                                        max = 16},
+local save_arguments = check.public("save", {
+  {"path", "string", required = true, help = "ends in .png or .svg"},
+  {"scale", "number", 2, min = 0.1, max = 16,
+   help = "PNG: pixels per point"},
+}, {
+  help = "Writes a picture: pic:save(path).",
+  example = 'dls:show_batch():save "batch.png"',
 })
 
 --- Writes the picture. The name's ending decides: .png or .svg.
