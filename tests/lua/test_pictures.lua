@@ -145,7 +145,7 @@ check.test("several labels, and none", function()
   local vocab = {"cat", "dog", "owl"}
   check.equal(images.label(vocab, y, 1), "cat; owl")
   check.equal(images.label(vocab, y, 2), "none")
-  check.equal(images.label(vocab, y, 3), "0.25 cat; 0.75 dog")
+  check.equal(images.label(vocab, y, 3), "0.25 cat\n0.75 dog")
   check.equal(images.label(nil, core.tensor({2}, {dtype = "i32"}), 1), "2")
   local dls <close> = demo.loaders(path)
   local dl <close> = dls:test_dl(dls.valid.files:path(1))

@@ -4,6 +4,7 @@ local core = require "sota.core"
 local check = require "sota.check"
 local grid = require "sota.draw.grid"
 local images = require "sota.draw.images"
+local model_file = require "sota.model_file"
 local Picture = require "sota.draw.picture"
 local style = require "sota.draw.style"
 
@@ -72,8 +73,7 @@ function answers.show_results(learn, ...)
       return learn:get_preds{dl = part}
     end)
     local seen, cells = images.read(dl, list), {}
-    local thresh = type(learn.loss_func) == "table"
-      and learn.loss_func.thresh or 0.5
+    local thresh = model_file.thresh_of(learn)
     for i, image in ipairs(seen) do
       local wanted, said, right = verdict(learn.dls.vocab, preds, targs, i,
         thresh)

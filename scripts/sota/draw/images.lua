@@ -33,16 +33,18 @@ function images.name(vocab, class)
   return vocab and vocab[class] or tostring(class)
 end
 
--- Names of the labels that item i has, of rows y (N, K) of several labels.
+-- Names of the labels that item i has, of rows y (N, K) of several labels; a
+-- line for each where it has only shares of them.
 local function names_of_row(vocab, y, i)
-  local list = {}
+  local list, between = {}, "; "
   for k, v in ipairs(y:select{dim = 1, index = i}:totable()) do
     if v > 0.005 then
       local name = images.name(vocab, k)
-      list[#list + 1] = v > 0.995 and name or ("%.2f %s"):format(v, name)
+      if v <= 0.995 then name, between = ("%.2f %s"):format(v, name), "\n" end
+      list[#list + 1] = name
     end
   end
-  return #list > 0 and table.concat(list, "; ") or "none"
+  return #list > 0 and table.concat(list, between) or "none"
 end
 
 --- The label of item i of a batch as text; nil where there are none. blended:
