@@ -3,6 +3,8 @@
 local core = require "sota.core"
 local check = require "check"
 local demo = require "demo"
+
+core.set("precision", "f32") -- numbers are compared
 require "sota.all"
 
 local temporary <close> = demo.folder()

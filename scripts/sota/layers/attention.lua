@@ -98,7 +98,8 @@ function SimpleSelfAttention:forward(x)
   local pixels = x:reshape{n, size[2] * size[3], c}
   local gram = core.matmul(pixels:permute{1, 3, 2}, pixels)
   local y = core.matmul(core.linear(pixels, w), gram)
-  return x + self.gamma * y:reshape(size)
+  local gamma = core.cast(self.gamma, {dtype = y:dtype()})
+  return x + gamma * y:reshape(size)
 end
 
 return {SEModule = SEModule, SimpleSelfAttention = SimpleSelfAttention,

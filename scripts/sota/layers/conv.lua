@@ -4,6 +4,7 @@ local core = require "sota.core"
 local check = require "sota.check"
 local init = require "sota.layers.init_weights"
 local act = require "sota.layers.act"
+local autocast = require "sota.autocast"
 
 local function pair(v)
   if type(v) == "table" then return v[1], v[2] end
@@ -52,7 +53,7 @@ function Conv2d:init(...)
 end
 
 function Conv2d:forward(x)
-  return core.conv2d(x, self.weight, self.bias, {
+  return core.conv2d(autocast.input(x), self.weight, self.bias, {
     stride = self.stride, padding = self.padding, dilation = self.dilation,
     groups = self.groups})
 end
@@ -108,6 +109,8 @@ end
 
 local function fused(conv, norm, activation, x, residual)
   norm:count_batch()
+  x = autocast.input(x)
+  residual = residual and autocast.input(residual)
   return core.conv_bn_act(x, conv.weight, norm.weight, norm.bias,
     norm.running_mean, norm.running_var, residual, {
       stride = conv.stride, padding = conv.padding, groups = conv.groups,
