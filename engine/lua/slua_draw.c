@@ -16,8 +16,6 @@
  *
  * Colours are numbers 0xRRGGBBAA, -1 for none. Cairo's functions never raise;
  * bytes of a file are kept in a box until Lua has its copy. */
-#include <string.h>
-
 #include "lua/slua_data.h"
 
 #ifdef SL_HAVE_PANGOCAIRO
