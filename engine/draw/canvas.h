@@ -10,7 +10,9 @@
  * 0xRRGGBBAA; SL_NO_COLOUR draws nothing. A canvas begins white. Drawing cannot
  * fail in itself: what Cairo could not do is told when the canvas is written.
  *
- * Only one thread at a time may draw. */
+ * Only one thread at a time may draw. Fonts stay in the caches of fontconfig,
+ * Pango and Cairo until the program ends; of each SVG with text Cairo 1.16 also
+ * keeps some 2 kB. */
 #ifndef SL_DRAW_CANVAS_H
 #define SL_DRAW_CANVAS_H
 
