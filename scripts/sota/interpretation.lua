@@ -56,7 +56,7 @@ function Interpretation.from_learner(learn, options)
   end
   if targs:dim() ~= 1 then
     check.fail("Interpretation.from_learner: each item must have one class; "
-      .. "these have several labels")
+      .. "these have several labels; use the metric ClassReport()")
   end
   local loss_func, preds = learn.loss_func, logits
   if type(loss_func) == "table" and loss_func.activation then

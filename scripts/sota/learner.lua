@@ -94,6 +94,7 @@ local function new(_, dls, model, options)
   check_precision(a.precision)
   a.metrics, a.cbs = metric_list(a.metrics), callbacks.flatten(a.cbs, {})
   a.opt_func = a.opt_func or optim.Adam
+  optim.check(a.opt_func)
   a.loss_func = losses.resolve(a.loss_func or (dls.train.multi
     and losses.BCEWithLogitsLossFlat or losses.CrossEntropyLossFlat))
   a.epochs_done = 0
@@ -197,6 +198,7 @@ local function run(self, n_epoch, schedule, o)
   local function epoch_of(epoch) return base + epoch end
   spec.n_epoch, spec.schedule, spec.optim = n_epoch, schedule, self.opt
   spec.train = self.dls.train:spec(epoch_of)
+  self.n_step = o.n_step or n_epoch * spec.train.n -- for callbacks
   spec.valid = self.dls.valid and self.dls.valid:spec(first_epoch)
   spec.table, spec.progress = not self.quiet, not self.quiet
   spec.history, spec.history_append = self.history, self.history_begun
@@ -412,9 +414,11 @@ function core.recorder_meta.__index(_, name)
 end
 
 for _, part in ipairs{"sota.tta", "sota.training_loop", "sota.train.freeze",
-                      "sota.train.fine_tune", "sota.train.lr_find"} do
+                      "sota.train.fine_tune", "sota.train.lr_find",
+                      "sota.train.triangular"} do
   for name, f in pairs(require(part)) do Learner[name] = f end
 end
+Learner.tta_translate = require("sota.tta_translate").tta_translate
 
 -- --- files -------------------------------------------------------------------
 

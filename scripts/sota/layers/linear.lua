@@ -11,7 +11,7 @@ local arguments = check.spec("Linear", {
   {"in_features", "integer", required = true, min = 1},
   {"out_features", "integer", required = true, min = 1},
   {"bias", "boolean", true},
-  {"init", "string", "default", choices = init.rules},
+  {"init", "string", "default", choices = {"default", "kaiming_normal"}},
 })
 
 --- nn.Linear(in_features, out_features, {bias = true, init = "default"}):
