@@ -15,6 +15,7 @@ local parts = {
   options = "sota.options",
   help = "sota.help",
   data = "sota.data",
+  draw = "sota.draw",
   optim = "sota.optim",
   callbacks = "sota.callbacks",
   Learner = "sota.learner",

@@ -162,6 +162,21 @@ function Interpretation:top_losses(...)
   return setmetatable(list, Items)
 end
 
+--- A picture of the confusion matrix: draw/answers.lua.
+---@param options? {normalize: boolean, title: string, numbers: boolean, to: string}
+---@return Picture
+function Interpretation:plot_confusion_matrix(...)
+  return require "sota.draw.answers".plot_confusion_matrix(self, ...)
+end
+
+--- A picture of the items with the largest losses: draw/answers.lua.
+---@param k? integer 9
+---@param options? {largest: boolean, nrow: integer, ncol: integer, to: string}
+---@return Picture
+function Interpretation:plot_top_losses(...)
+  return require "sota.draw.answers".plot_top_losses(self, ...)
+end
+
 function Interpretation:__tostring() return self:classification_report() end
 
 return Interpretation

@@ -376,6 +376,43 @@ function Learner:predict(path)
     model_file.thresh_of(self))
 end
 
+-- --- pictures ----------------------------------------------------------------
+
+--- A picture of a training batch after the callbacks: draw/batch.lua.
+---@param options? {n: integer, before: boolean, nrow: integer, ncol: integer, title: string, to: string}
+---@return Picture
+function Learner:show_batch(...)
+  return require "sota.draw.batch".of_learner(self, ...)
+end
+
+--- A picture of images with labels and answers: draw/answers.lua.
+---@param options? {n: integer, dl: DataLoader, nrow: integer, ncol: integer, to: string}
+---@return Picture
+function Learner:show_results(...)
+  return require "sota.draw.answers".show_results(self, ...)
+end
+
+--- A picture of the kernels of the first convolution: draw/looks.lua.
+---@param options? {n: integer, ncol: integer, to: string}
+---@return Picture
+function Learner:show_filters(...)
+  return require "sota.draw.looks".show_filters(self, ...)
+end
+
+--- A picture of an image's versions in test-time augmentation, with what the
+--- model says of each: draw/looks.lua.
+---@param path string an image file
+---@param options? {n: integer, beta: number, ncol: integer, to: string}
+---@return Picture
+function Learner:show_tta(...)
+  return require "sota.draw.looks".show_tta(self, ...)
+end
+
+-- learn.recorder:plot_loss() and its like; loaded when the first is called.
+function core.recorder_meta.__index(_, name)
+  return require "sota.draw.curves".recorder[name]
+end
+
 for _, part in ipairs{"sota.tta", "sota.training_loop", "sota.train.freeze",
                       "sota.train.fine_tune", "sota.train.lr_find",
                       "sota.train.triangular"} do

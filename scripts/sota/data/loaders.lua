@@ -167,6 +167,13 @@ function DataLoader:__tostring()
     #self, self.bs, h, w, self.source:workers())
 end
 
+--- A picture of a batch: draw/batch.lua.
+---@param options? {n: integer, unique: boolean, before: boolean, nrow: integer, ncol: integer, title: string, to: string}
+---@return Picture
+function DataLoader:show_batch(...)
+  return require "sota.draw.batch".of_loader(self, ...)
+end
+
 function DataLoader:close() self.source:close() end
 DataLoader.__close = DataLoader.close
 
@@ -186,6 +193,11 @@ end
 
 --- The first training batch: x (N, H, W, 3), y (N).
 function DataLoaders:one_batch() return self.train:one_batch() end
+
+--- A picture of a training batch: draw/batch.lua.
+---@param options? {n: integer, unique: boolean, before: boolean, nrow: integer, ncol: integer, title: string, to: string}
+---@return Picture
+function DataLoaders:show_batch(...) return self.train:show_batch(...) end
 
 --- A loader over other files, in the form of the validation set.
 ---@param paths string|string[] one path or a list
@@ -235,6 +247,7 @@ function DataLoaders:close()
   self.train:close()
   self.valid:close()
 end
+DataLoaders.__close = DataLoaders.close
 
 -- How many batches Normalize is to be measured on.
 local function batches_to_measure(list)
