@@ -102,9 +102,9 @@ static sl_status backward(const sl_call *c, slope_block *a, slope_block *b) {
   }
 #define FLOAT(name, value, slope_a, slope_b)                                   \
   SL_SIMD                                                                      \
-  static void name##_block(const float *restrict left,                         \
-                           const float *restrict right, float *restrict out,   \
-                           int n) {                                            \
+  static void name##_of_two(const float *restrict left,                        \
+                            const float *restrict right, float *restrict out,  \
+                            int n) {                                           \
     for (int i = 0; i < n; i++) {                                              \
       const float a = left[i], b = right[i];                                   \
       out[i] = value;                                                          \
@@ -123,7 +123,7 @@ static sl_status backward(const sl_call *c, slope_block *a, slope_block *b) {
   }
 #define KERNELS(name, whole)                                                   \
   sl_status sl_cpu_##name(const sl_call *c) {                                  \
-    return forward(c, name##_block, whole);                                    \
+    return forward(c, name##_of_two, whole);                                   \
   }                                                                            \
   sl_status sl_cpu_##name##_grad(const sl_call *c) {                           \
     return backward(c, name##_slope_a, name##_slope_b);                        \

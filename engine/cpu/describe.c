@@ -63,7 +63,8 @@ void sl_cpu_describe(char *out, size_t n) {
  * are emulated by f32 ones. */
 sl_bf16_support sl_cpu_bf16(void) {
 #ifdef __x86_64__
-  if (!__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl"))
+  if (!__builtin_cpu_supports("avx512bw") ||
+      !__builtin_cpu_supports("avx512vl"))
     return SL_BF16_NONE;
   return __builtin_cpu_supports("avx512bf16") ? SL_BF16_FAST : SL_BF16_WORKS;
 #else

@@ -71,8 +71,7 @@ static void set_precision(lua_State *L) {
 /* What "auto" comes to: bf16 where that is fast. */
 static void get_precision(lua_State *L) {
   int p = precision;
-  if (p == AUTO)
-    p = sl_backend_default()->bf16() == SL_BF16_FAST ? BF16 : F32;
+  if (p == AUTO) p = sl_backend_default()->bf16() == SL_BF16_FAST ? BF16 : F32;
   lua_pushstring(L, precisions[p]);
 }
 
