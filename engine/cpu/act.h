@@ -12,116 +12,122 @@
 #include "cpu/simd.h"
 #include "tensor/tensor.h"
 
-/* e^x to 2 units in the last place; x is clamped to where that is finite and
- * normal. 2^n comes from the exponent bits, e^r from its series. */
-SL_INLINE float sl_exp_lane(float x) {
+/* v = from where mask is set, which is all ones or zeros in each lane. */
+SL_INLINE void sl_take(sl_v16 *v, const sl_v16i *mask, const sl_v16 *from) {
+  *v = (sl_v16)(((sl_v16i)*from & *mask) | ((sl_v16i)*v & ~*mask));
+}
+
+SL_INLINE void sl_clamp_lanes(sl_v16 *v, float low, float high) {
+  const sl_v16 lows = (sl_v16){0} + low, highs = (sl_v16){0} + high;
+  const sl_v16i below = *v < low, above = *v > high;
+  sl_take(v, &below, &lows);
+  sl_take(v, &above, &highs);
+}
+
+/* v = e^v to 2 units in the last place; v is clamped to where that is finite
+ * and normal. 2^n comes from the exponent bits, e^r from its series. */
+SL_INLINE void sl_exp_lanes(sl_v16 *v) {
   const float round = 12582912.0f; /* 1.5 * 2^23: adding it rounds */
-  x = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
-  const float n = (x * 1.44269504f + round) - round;
-  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
+  sl_clamp_lanes(v, -87.0f, 88.0f);
+  const sl_v16 n = (*v * 1.44269504f + round) - round;
+  const sl_v16 r = (*v - n * 0.693359375f) + n * 2.12194440e-4f;
+  sl_v16 p = r * 1.9875691500e-4f + 1.3981999507e-3f;
   p = p * r + 8.3334519073e-3f;
   p = p * r + 4.1665795894e-2f;
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
-  const int32_t bits = ((int32_t)n + 127) * (1 << 23);
-  float scale;
-  memcpy(&scale, &bits, sizeof scale);
-  return p * scale;
+  *v = p * (sl_v16)((__builtin_convertvector(n, sl_v16i) + 127) << 23);
 }
 
-/* erf as a quotient of polynomials (the one of Eigen and XLA): 4e-7. */
-SL_INLINE float sl_erf_lane(float x) {
-  x = x < -4.0f ? -4.0f : x > 4.0f ? 4.0f : x;
-  const float s = x * x;
-  float p = -2.72614225801306e-10f;
-  p = p * s + 2.77068142495902e-08f;
+/* v = erf(v) as a quotient of polynomials (the one of Eigen and XLA): 4e-7. */
+SL_INLINE void sl_erf_lanes(sl_v16 *v) {
+  sl_clamp_lanes(v, -4.0f, 4.0f);
+  const sl_v16 s = *v * *v;
+  sl_v16 p = s * -2.72614225801306e-10f + 2.77068142495902e-08f;
   p = p * s - 2.10102402082508e-06f;
   p = p * s - 5.69250639462346e-05f;
   p = p * s - 7.34990630326855e-04f;
   p = p * s - 2.95459980854025e-03f;
   p = p * s - 1.60960333262415e-02f;
-  float q = -1.45660718464996e-05f;
-  q = q * s - 2.13374055278905e-04f;
+  sl_v16 q = s * -1.45660718464996e-05f - 2.13374055278905e-04f;
   q = q * s - 1.68282697438203e-03f;
   q = q * s - 7.37332916720468e-03f;
   q = q * s - 1.42647390514189e-02f;
-  return x * p / q;
+  *v = *v * p / q;
 }
 
-SL_INLINE float sl_sigmoid_lane(float x) {
-  return 1.0f / (1.0f + sl_exp_lane(-x));
+/* v = 1 / (1 + e^-v) */
+SL_INLINE void sl_sigmoid_lanes(sl_v16 *v) {
+  *v = -*v;
+  sl_exp_lanes(v);
+  *v = 1.0f / (1.0f + *v);
 }
 
-/* tanh(log(1 + e^x)), which is 1 in f32 long before e^x overflows. */
-SL_INLINE float sl_mish_gate_lane(float x) {
-  const float e = sl_exp_lane(x > 30.0f ? 30.0f : x), n = e * e + 2.0f * e;
-  return n / (n + 2.0f);
+/* v = Phi(v), the share of a normal distribution below v. */
+SL_INLINE void sl_phi_lanes(sl_v16 *v) {
+  *v *= 0.70710678f;
+  sl_erf_lanes(v);
+  *v = 0.5f * (1.0f + *v);
 }
 
-SL_INLINE float sl_act_lane(sl_act act, float x) {
-  switch (act) {
-  case SL_ACT_NONE:
-    return x;
-  case SL_ACT_RELU:
-    return x < 0 ? 0 : x; /* NaN stays */
-  case SL_ACT_GELU:
-    return 0.5f * x * (1.0f + sl_erf_lane(x * 0.70710678f));
-  case SL_ACT_SILU:
-    return x * sl_sigmoid_lane(x);
-  case SL_ACT_MISH:
-    return x * sl_mish_gate_lane(x);
-  }
-  return x;
-}
-
-SL_INLINE float sl_slope_lane(sl_act act, float x) {
-  switch (act) {
-  case SL_ACT_NONE:
-    return 1;
-  case SL_ACT_RELU:
-    return x > 0;
-  case SL_ACT_GELU:
-    return 0.5f * (1.0f + sl_erf_lane(x * 0.70710678f)) +
-           x * 0.39894228f * sl_exp_lane(-0.5f * x * x);
-  case SL_ACT_SILU: {
-    const float s = sl_sigmoid_lane(x);
-    return s * (1.0f + x * (1.0f - s));
-  }
-  case SL_ACT_MISH: {
-    const float t = sl_mish_gate_lane(x);
-    return t + x * sl_sigmoid_lane(x) * (1.0f - t * t);
-  }
-  }
-  return 1;
+/* v = tanh(log(1 + e^v)), which is 1 in f32 long before e^v overflows. */
+SL_INLINE void sl_mish_gate_lanes(sl_v16 *v) {
+  const sl_v16 most = (sl_v16){0} + 30.0f;
+  const sl_v16i above = *v > 30.0f;
+  sl_take(v, &above, &most);
+  sl_exp_lanes(v);
+  const sl_v16 n = *v * *v + 2.0f * *v;
+  *v = n / (n + 2.0f);
 }
 
 /* v = act(v) */
 SL_INLINE void sl_act_apply(sl_act act, sl_v16 *v) {
-  if (act == SL_ACT_NONE) return;
-  float t[SL_LANES];
-  memcpy(t, v, sizeof t);
-  for (int i = 0; i < SL_LANES; i++)
-    t[i] = sl_act_lane(act, t[i]);
-  memcpy(v, t, sizeof t);
+  sl_v16 gate = *v;
+  switch (act) {
+  case SL_ACT_NONE:
+    return;
+  case SL_ACT_RELU:
+    *v = (sl_v16)((sl_v16i)*v & ~(*v < 0)); /* NaN stays */
+    return;
+  case SL_ACT_GELU:
+    sl_phi_lanes(&gate);
+    break;
+  case SL_ACT_SILU:
+    sl_sigmoid_lanes(&gate);
+    break;
+  case SL_ACT_MISH:
+    sl_mish_gate_lanes(&gate);
+    break;
+  }
+  *v *= gate;
 }
 
 /* d = d * act'(pre) */
 SL_INLINE void sl_act_slope(sl_act act, sl_v16 *d, const sl_v16 *pre) {
-  if (act == SL_ACT_NONE) return;
-  if (act == SL_ACT_RELU) {
-    *d = (sl_v16)((sl_v16i)*d & (*pre > 0));
+  sl_v16 x = *pre, gate = *pre, other = *pre;
+  switch (act) {
+  case SL_ACT_NONE:
+    return;
+  case SL_ACT_RELU:
+    *d = (sl_v16)((sl_v16i)*d & (x > 0));
+    return;
+  case SL_ACT_GELU: /* Phi(x) + x phi(x) */
+    sl_phi_lanes(&gate);
+    other = -0.5f * x * x;
+    sl_exp_lanes(&other);
+    *d *= gate + x * 0.39894228f * other;
+    return;
+  case SL_ACT_SILU:
+    sl_sigmoid_lanes(&gate);
+    *d *= gate * (1.0f + x * (1.0f - gate));
+    return;
+  case SL_ACT_MISH:
+    sl_mish_gate_lanes(&gate);
+    sl_sigmoid_lanes(&other);
+    *d *= gate + x * other * (1.0f - gate * gate);
     return;
   }
-  float t[SL_LANES];
-  memcpy(t, pre, sizeof t);
-  for (int i = 0; i < SL_LANES; i++)
-    t[i] = sl_slope_lane(act, t[i]);
-  sl_v16 s;
-  memcpy(&s, t, sizeof s);
-  *d *= s;
 }
 
 /* Runs CALL(activation) with the activation as a constant. */

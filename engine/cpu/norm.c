@@ -197,29 +197,40 @@ SL_INLINE void slope_tile(sl_v16 *g, sl_v16 *y, sl_dtype type,
   sl_act_slope(act, g, &pre);
 }
 
+/* n0 and n1 channels: 32 bf16 are a cache line. */
 SL_INLINE void reduce_tile(const sl_norm_sums *sums, sl_dtype type,
                            const sl_norm_rows *in, int64_t at,
-                           const sl_norm_coefs *k, sl_act act, int n) {
+                           const sl_norm_coefs *k, sl_act act, int n0, int n1) {
   const source s = {in->y, in->residual, k->scale, k->shift};
-  sl_v16 mean, s0 = {0}, q0 = {0};
-  sl_load(&mean, k->mean + at, n);
+  sl_v16 m0, m1, s0 = {0}, s1 = {0}, q0 = {0}, q1 = {0};
+  sl_load(&m0, k->mean + at, n0);
+  if (n1) sl_load(&m1, k->mean + at + SL_LANES, n1);
   for (int64_t r = 0; r < in->rows; r++) {
+    const int64_t o = r * in->c + at;
     sl_v16 y, g;
-    slope_tile(&g, &y, type, in, &s, r * in->c + at, at, act, n);
+    slope_tile(&g, &y, type, in, &s, o, at, act, n0);
     s0 += g;
-    q0 += g * (y - mean);
+    q0 += g * (y - m0);
+    if (!n1) continue;
+    slope_tile(&g, &y, type, in, &s, o + SL_LANES, at + SL_LANES, act, n1);
+    s1 += g;
+    q1 += g * (y - m1);
   }
-  add_up(sums->a + at, &s0, n);
-  add_up(sums->b + at, &q0, n);
+  add_up(sums->a + at, &s0, n0);
+  add_up(sums->b + at, &q0, n0);
+  add_up(sums->a + at + SL_LANES, &s1, n1);
+  add_up(sums->b + at + SL_LANES, &q1, n1);
 }
 
 SL_INLINE void reduce_rows(const sl_norm_sums *s, sl_dtype type,
                            const sl_norm_rows *in, const sl_norm_coefs *k,
                            sl_act act) {
   int64_t i = 0;
+  for (; i + 2 * SL_LANES <= in->c; i += 2 * SL_LANES)
+    reduce_tile(s, type, in, i, k, act, SL_LANES, SL_LANES);
   for (; i + SL_LANES <= in->c; i += SL_LANES)
-    reduce_tile(s, type, in, i, k, act, SL_LANES);
-  if (i < in->c) reduce_tile(s, type, in, i, k, act, (int)(in->c - i));
+    reduce_tile(s, type, in, i, k, act, SL_LANES, 0);
+  if (i < in->c) reduce_tile(s, type, in, i, k, act, (int)(in->c - i), 0);
 }
 
 SL_INLINE void reduce_act(const sl_norm_sums *s, sl_dtype type,
