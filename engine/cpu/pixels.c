@@ -9,12 +9,13 @@
 
 #include <math.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include "cpu/simd.h"
 
 typedef float pixel __attribute__((vector_size(16)));
-typedef float pair __attribute__((vector_size(32)));
-typedef uint8_t pair_u8 __attribute__((vector_size(8)));
 
 int sl_homography_is_identity(const sl_homography *h) {
   for (int i = 0; i < 9; i++)
@@ -75,7 +76,8 @@ void sl_sampler_aim(sl_sampler *s, const sl_homography *view, int64_t oh,
   s->map = multiply(&to, &seen);
 }
 
-/* Coordinates of one row lie in the taps' first weights. */
+/* Coordinates of one row lie in the taps' first weights. Without perspective
+ * there is nothing to divide by. */
 SL_INLINE void coordinates(const sl_sampler *s, int64_t i) {
   const double *m = s->map.m, y = (double)i;
   const float x0 = (float)(m[1] * y + m[2]), x1 = (float)m[0];
@@ -83,66 +85,76 @@ SL_INLINE void coordinates(const sl_sampler *s, int64_t i) {
   const float d0 = (float)(m[7] * y + m[8]), d1 = (float)m[6];
   float *restrict px = s->x.w0, *restrict py = s->y.w0;
   for (int64_t j = 0; j < s->width; j++) {
+    const float t = (float)(int32_t)j;
+    px[j] = x1 * t + x0;
+    py[j] = y1 * t + y0;
+  }
+  if (d0 == 1 && d1 == 0) return;
+  for (int64_t j = 0; j < s->width; j++) {
     const float t = (float)(int32_t)j, d = d1 * t + d0;
-    px[j] = (x1 * t + x0) / d;
-    py[j] = (y1 * t + y0) / d;
+    px[j] /= d;
+    py[j] /= d;
   }
 }
 
-/* Mirrors p at low and low + span until it lies between them, as grid_sample
- * does. A coordinate beyond all reason (a horizon in the picture) is not
- * counted, so that the conversion to int is defined; clip() catches it. */
-SL_INLINE void reflect(float *restrict p, int64_t n, float low, float span) {
-  const float inverse = span > 0 ? 1 / span : 0;
-  for (int64_t j = 0; j < n; j++) {
-    const float a = fabsf(p[j] - low), q = a * inverse;
-    const int32_t turns = q < 0x1p24f ? (int32_t)q : 0;
-    const float r = a - (float)turns * span;
-    p[j] = low + (turns & 1 ? span - r : r);
-  }
+/* How coordinates are folded into the image: into [0, size - 1]; with zeros
+ * around it [-1, size], where no tap has a weight. */
+typedef enum fold_kind { CLIP, MIRROR_CENTRES, MIRROR_EDGES } fold_kind;
+
+typedef struct fold_range {
+  float lo, hi;               /* where coordinates end */
+  float low, period, inverse; /* a mirror, and twice the way to the other */
+} fold_range;
+
+static fold_range range_of(const sl_sampler *s, fold_kind kind, int64_t size) {
+  const float last = (float)(size - 1);
+  fold_range r = {.hi = last, .period = 2 * last};
+  if (s->pad == SL_PAD_ZEROS) r.lo = -1, r.hi = last + 1;
+  if (kind == MIRROR_EDGES) r.low = -0.5f, r.period = 2 * (last + 1);
+  r.inverse = r.period > 0 ? 1 / r.period : 0;
+  return r;
+}
+
+/* To the nearest whole number, ties to even; |p| < 2^22. */
+SL_INLINE float whole(float p) {
+  return (p + 0x1.8p23f) - 0x1.8p23f;
+}
+
+/* Mirrors p until it lies between the mirrors, as grid_sample does: the way to
+ * the nearest image of the first one. Of coordinates beyond all reason (a
+ * horizon in the picture) nothing sensible; clipped() catches them. */
+SL_INLINE float reflected(float p, const fold_range *r) {
+  const float a = p - r->low;
+  return r->low + fabsf(a - whole(a * r->inverse) * r->period);
 }
 
 /* Written so that NaN becomes lo. */
-SL_INLINE void clip(float *restrict p, int64_t n, float lo, float hi) {
-  for (int64_t j = 0; j < n; j++) {
-    const float a = p[j] > lo ? p[j] : lo;
-    p[j] = a < hi ? a : hi;
-  }
+SL_INLINE float clipped(float p, const fold_range *r) {
+  const float a = p > r->lo ? p : r->lo;
+  return a < r->hi ? a : r->hi;
 }
 
-/* Folds coordinates into the image: [0, size - 1]; with zeros around it
- * [-1, size], where no tap has a weight. */
-SL_INLINE void fold(const sl_sampler *s, float *p, int64_t size) {
-  const float last = (float)(size - 1);
-  if (s->pad == SL_PAD_ZEROS) {
-    clip(p, s->width, -1, last + 1);
-    return;
-  }
-  if (s->pad == SL_PAD_REFLECTION && s->align_corners)
-    reflect(p, s->width, 0, last);
-  else if (s->pad == SL_PAD_REFLECTION)
-    reflect(p, s->width, -0.5f, last + 1);
-  clip(p, s->width, 0, last);
-}
-
-/* Rounds to the nearest whole number, ties to even; |p| < 2^22. */
-SL_INLINE void whole(float *restrict p, int64_t n) {
-  const float magic = 0x1.8p23f;
-  for (int64_t j = 0; j < n; j++)
-    p[j] = (p[j] + magic) - magic;
-}
-
-/* The taps of each coordinate in [-1, size], which lies in t->w0: of a pair
- * inside the image, the weights of a hat around the coordinate. */
-SL_INLINE void make_taps(int64_t n, int32_t size, const sl_taps *t) {
-  const int32_t last = size > 1 ? size - 2 : 0;
+/* The taps of each coordinate, which lies in t->w0: of a pair inside the image,
+ * the weights of a hat around the folded coordinate. */
+SL_INLINE void make_taps(const sl_sampler *s, fold_kind kind, int64_t size,
+                         const sl_taps *t) {
+  const fold_range r = range_of(s, kind, size);
+  const int32_t last = size > 1 ? (int32_t)size - 2 : 0;
   const float second = size > 1 ? 1 : 0;
+  const int64_t n = s->width;
   int32_t *restrict i = t->i;
   float *restrict w0 = t->w0, *restrict w1 = t->w1;
+  if (kind != CLIP)
+    for (int64_t j = 0; j < n; j++)
+      w0[j] = reflected(w0[j], &r);
+  for (int64_t j = 0; j < n; j++)
+    w0[j] = clipped(w0[j], &r);
+  if (s->mode == SL_SAMPLE_NEAREST)
+    for (int64_t j = 0; j < n; j++)
+      w0[j] = whole(w0[j]);
   for (int64_t j = 0; j < n; j++) {
     const float p = w0[j];
-    const int32_t a = (int32_t)(p + 1) - 1, b = a > 0 ? a : 0;
-    const int32_t at = b < last ? b : last;
+    const int32_t a = (int32_t)p, b = a > 0 ? a : 0, at = b < last ? b : last;
     const float d = p - (float)at; /* in [-1, 2] */
     const float up = d > 0 ? d : 0, down = 2 - d, first = 1 - fabsf(d);
     i[j] = at;
@@ -151,16 +163,19 @@ SL_INLINE void make_taps(int64_t n, int32_t size, const sl_taps *t) {
   }
 }
 
+SL_INLINE void both_taps(const sl_sampler *s, fold_kind kind) {
+  make_taps(s, kind, s->in.w, &s->x);
+  make_taps(s, kind, s->in.h, &s->y);
+}
+
 static SL_SIMD void pixels_look(const sl_sampler *s, int64_t i) {
   coordinates(s, i);
-  fold(s, s->x.w0, s->in.w);
-  fold(s, s->y.w0, s->in.h);
-  if (s->mode == SL_SAMPLE_NEAREST) {
-    whole(s->x.w0, s->width);
-    whole(s->y.w0, s->width);
-  }
-  make_taps(s->width, (int32_t)s->in.w, &s->x);
-  make_taps(s->width, (int32_t)s->in.h, &s->y);
+  if (s->pad != SL_PAD_REFLECTION)
+    both_taps(s, CLIP);
+  else if (s->align_corners)
+    both_taps(s, MIRROR_CENTRES);
+  else
+    both_taps(s, MIRROR_EDGES);
 }
 
 void sl_sampler_look(const sl_sampler *s, int64_t i) {
@@ -169,64 +184,98 @@ void sl_sampler_look(const sl_sampler *s, int64_t i) {
 
 /* --- gathering ------------------------------------------------------------ */
 
+/* From where in the image both rows' pairs are read: into s->x.i. */
+static SL_SIMD void pixels_offsets(const sl_sampler *s) {
+  int32_t *restrict x = s->x.i;
+  const int32_t *restrict y = s->y.i, row = 3 * (int32_t)s->in.w;
+  for (int64_t j = 0; j < s->width; j++)
+    x[j] = 3 * x[j] + row * y[j];
+}
+
 SL_INLINE void put(float *out, const pixel *p) {
   memcpy(out, p, sizeof *p); /* the fourth is written over by the next */
-}
-
-/* Two neighbours as floats: r g b r g b and two of the slack. */
-SL_INLINE void load_pair_u8(pair *out, const uint8_t *p) {
-  pair_u8 bytes;
-  memcpy(&bytes, p, sizeof bytes);
-  *out = __builtin_convertvector(bytes, pair);
-}
-
-/* Across rows first, both pixels at once, then along. */
-static SL_SIMD void pixels_gather_u8(const sl_sampler *s, float *restrict out) {
-  const uint8_t *in = s->in.at;
-  const sl_taps x = s->x, y = s->y;
-  const int64_t row = 3 * s->in.w, below = s->in.h > 1 ? row : 0;
-  for (int64_t j = 0; j < s->width; j++) {
-    const uint8_t *at = in + y.i[j] * row + 3 * x.i[j];
-    pair top, low;
-    load_pair_u8(&top, at);
-    load_pair_u8(&low, at + below);
-    const pair v = top * y.w0[j] + low * y.w1[j];
-    const pixel left = __builtin_shufflevector(v, v, 0, 1, 2, 3);
-    const pixel right = __builtin_shufflevector(v, v, 3, 4, 5, 6);
-    const pixel p = left * x.w0[j] + right * x.w1[j];
-    put(out + 3 * j, &p);
-  }
 }
 
 SL_INLINE void load_pixel(pixel *out, const float *p) {
   memcpy(out, p, sizeof *out);
 }
 
+SL_INLINE void load_u8(pixel *out, const uint8_t *p) {
+  *out = (pixel){p[0], p[1], p[2], 0};
+}
+
+/* Between rows first, then along: the order of all three. */
+#define GATHER(load, in)                                                       \
+  const sl_taps x = s->x, y = s->y;                                            \
+  const int64_t below = s->in.h > 1 ? 3 * s->in.w : 0;                         \
+  const int64_t right = s->in.w > 1 ? 3 : 0;                                   \
+  for (int64_t j = 0; j < s->width; j++) {                                     \
+    pixel a, b, c, d;                                                          \
+    load(&a, (in) + x.i[j]);                                                   \
+    load(&b, (in) + x.i[j] + below);                                           \
+    load(&c, (in) + x.i[j] + right);                                           \
+    load(&d, (in) + x.i[j] + below + right);                                   \
+    const pixel p = (a * y.w0[j] + b * y.w1[j]) * x.w0[j] +                    \
+                    (c * y.w0[j] + d * y.w1[j]) * x.w1[j];                     \
+    put(out + 3 * j, &p);                                                      \
+  }
+
 static SL_SIMD void pixels_gather_f32(const sl_sampler *s,
                                       float *restrict out) {
   const float *in = s->in.at;
+  GATHER(load_pixel, in)
+}
+
+static SL_SIMD void pixels_gather_u8(const sl_sampler *s, float *restrict out) {
+  const uint8_t *in = s->in.at;
+  GATHER(load_u8, in)
+}
+
+#if defined(__x86_64__)
+/* Two neighbours in one load; compilers do not find it. The two bytes behind
+ * the second pixel are never used. */
+__attribute__((target("avx2,fma"))) static void
+gather_pairs(const sl_sampler *s, float *restrict out) {
+  const __m256i second = _mm256_setr_epi32(3, 4, 5, 6, 3, 4, 5, 6);
   const sl_taps x = s->x, y = s->y;
-  const int64_t row = 3 * s->in.w, below = s->in.h > 1 ? row : 0;
-  const int64_t right = s->in.w > 1 ? 3 : 0;
+  const uint8_t *top = s->in.at;
+  const uint8_t *low = top + (s->in.h > 1 ? 3 * s->in.w : 0);
   for (int64_t j = 0; j < s->width; j++) {
-    const float *at = in + y.i[j] * row + 3 * x.i[j];
-    pixel a, b, c, d;
-    load_pixel(&a, at);
-    load_pixel(&b, at + below);
-    load_pixel(&c, at + right);
-    load_pixel(&d, at + below + right);
-    const pixel p = (a * y.w0[j] + b * y.w1[j]) * x.w0[j] +
-                    (c * y.w0[j] + d * y.w1[j]) * x.w1[j];
-    put(out + 3 * j, &p);
+    const __m128i a = _mm_loadl_epi64((const __m128i_u *)(top + x.i[j]));
+    const __m128i b = _mm_loadl_epi64((const __m128i_u *)(low + x.i[j]));
+    const __m256 v = _mm256_fmadd_ps(
+        _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(a)),
+        _mm256_broadcast_ss(y.w0 + j),
+        _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(b)),
+                      _mm256_broadcast_ss(y.w1 + j)));
+    const __m128 left = _mm256_castps256_ps128(v);
+    const __m128 right =
+        _mm256_castps256_ps128(_mm256_permutevar8x32_ps(v, second));
+    _mm_storeu_ps(out + 3 * j,
+                  _mm_fmadd_ps(left, _mm_broadcast_ss(x.w0 + j),
+                               _mm_mul_ps(right, _mm_broadcast_ss(x.w1 + j))));
   }
 }
 
+static int has_pairs(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+#else
+#define gather_pairs pixels_gather_u8
+static int has_pairs(void) {
+  return 0;
+}
+#endif
+
 void sl_sampler_row(const sl_sampler *s, int64_t i, float *out) {
   pixels_look(s, i);
-  if (s->in.dtype == SL_U8)
-    pixels_gather_u8(s, out);
-  else
+  pixels_offsets(s);
+  if (s->in.dtype != SL_U8)
     pixels_gather_f32(s, out);
+  else if (has_pairs())
+    gather_pairs(s, out);
+  else
+    pixels_gather_u8(s, out);
 }
 
 /* --- rows ----------------------------------------------------------------- */
