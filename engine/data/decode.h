@@ -47,6 +47,9 @@ SL_MUST_USE sl_status sl_decode(const char *path, sl_image *out);
 /* Height and width as shown, from the header alone. */
 SL_MUST_USE sl_status sl_decode_size(const char *path, int *h, int *w);
 
+/* Changes with what decides the pixels: the versions of the decoders. */
+uint64_t sl_decode_version(void);
+
 /* Frees what libvips keeps for this thread: call before a thread ends. */
 void sl_decode_thread_end(void);
 

@@ -3,9 +3,10 @@
 --
 --   sota-lua tests/bench/loader.lua --data FOLDER [--item-size 160]
 --     [--size 128] [--bs 64] [--workers -1] [--epochs 2] [--images 0]
---     [--cache auto|no|MEGABYTES]
+--     [--cache auto|no|MEGABYTES|FOLDER]
 --
--- FOLDER/train/<class>/<image>; --images: only so many of them; 0: all. A row
+-- --data/train/<class>/<image>; --images: only so many of them; 0: all. --cache
+-- with a folder keeps decoded images there and none in memory. A row
 -- an epoch: images a second of wall time, milliseconds of processor time an
 -- image over all threads, and what 1000 ms of one core would thus give: the
 -- figure to compare on a machine that others use too. The last rows part an
@@ -39,12 +40,11 @@ local function some_files(folder)
   return paths
 end
 
-local caches = {auto = "auto", no = false}
-local options = {bs = o.bs, workers = o.workers, seed = 1}
-if caches[o.cache] ~= nil then
-  options.cache = caches[o.cache]
-else
-  options.cache = o.cache
+local cache = o.cache
+if cache == "no" then
+  cache = false
+elseif type(cache) == "string" and cache ~= "auto" then
+  cache = {memory = 0, disk = true, folder = cache}
 end
 
 local dls = DataBlock{
@@ -53,7 +53,7 @@ local dls = DataBlock{
   item_tfms = Resize(o["item-size"]),
   batch_tfms = {aug_transforms{size = o.size, min_scale = 0.75},
                 Normalize.from_stats(imagenet_stats)},
-}:dataloaders(o.data, options)
+}:dataloaders(o.data, {bs = o.bs, workers = o.workers, seed = 1, cache = cache})
 
 -- Seconds of wall time, to 10 ms: all that files give to Lua.
 local function clock()
