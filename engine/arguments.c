@@ -23,6 +23,7 @@ const char usage[] =
     "  --threads N      compute threads (default: one per core)\n"
     "  --precision P    auto, f32 or bf16 (default auto)\n"
     "  --deterministic  same bits run after run (the CPU always does)\n"
+    "  --profile[=FILE] say at exit where the time went; FILE: a Chrome trace\n"
     "  --doctor         what was found, what is missing, how to get it\n"
     "  -h, --help       this\n"
     "\n"
@@ -63,6 +64,12 @@ static int long_option(char **argv, int *i, arguments *a) {
   const size_t n = equals ? (size_t)(equals - name) : strlen(name);
   int *flag = flag_of(a, name);
   if (flag) return *flag = 1, 0;
+  if (n == 7 && strncmp(name, "profile", n) == 0) {
+    a->profile = equals ? equals + 1 : "";
+    return equals && !equals[1]
+               ? wrong("a file's name is missing after", argv[*i], NULL)
+               : 0;
+  }
   if (strcmp(name, "deterministic") == 0) return keep(a, name, n, "true");
   for (int k = 0; valued[k]; k++) {
     if (strlen(valued[k]) != n || strncmp(valued[k], name, n) != 0) continue;
@@ -72,9 +79,9 @@ static int long_option(char **argv, int *i, arguments *a) {
     *i += !equals;
     return keep(a, name, n, value);
   }
-  static const char *const all[] = {"device",  "seed",          "threads",
-                                    "help",    "precision",     "doctor",
-                                    "version", "deterministic", NULL};
+  static const char *const all[] = {
+      "device", "seed",    "threads",       "help",    "precision",
+      "doctor", "version", "deterministic", "profile", NULL};
   char word[32]; /* without =value; longer ones resemble nothing */
   snprintf(word, sizeof word, "%.*s", (int)n, name);
   return wrong("unknown option", argv[*i], slua_nearest(word, all));

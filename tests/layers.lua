@@ -15,13 +15,16 @@ local may = {
   cuda = set "base backend tensor ops",
   data = set "base backend tensor",
   augment = set "base backend tensor ops",
+  draw = set "base backend tensor data",
   train = set "base backend tensor ops augment data",
-  lua = set "base backend tensor ops data augment train",
+  lua = set "base backend tensor ops data augment draw train",
 }
 -- pattern of a system header -> the folder that alone may include it
 local owners = {
   ["^l[ua][ua][xl]?i?b?%.h"] = "lua", ["^lua"] = "lua", ["^lauxlib"] = "lua",
-  ["^vips/"] = "data", ["^jpeglib"] = "data", ["^dnnl"] = "cpu", ["^oneapi/dnnl"] = "cpu",
+  ["^vips/"] = "data", ["^jpeglib"] = "data",
+  ["^dnnl"] = "cpu", ["^oneapi/dnnl"] = "cpu",
+  ["^cairo"] = "draw", ["^pango/"] = "draw", ["^chafa"] = "draw",
   ["^cuda"] = "cuda", ["^cudnn"] = "cuda",
 }
 

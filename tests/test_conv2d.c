@@ -277,9 +277,10 @@ START_TEST(errors) {
   t_fails("kernel's height is 7 but x has only 6 with its padding",
           SL_OP_conv2d, &o, 2, x, big);
   t_fails("bias must be f32 (8), not f32 (7)", SL_OP_conv2d, &o, 3, x, w, b);
-  t_fails("x must be f32 (N, H, W, C), not f32 (4, 6)", SL_OP_conv2d, &o, 2,
-          flat, w);
-  t_fails("x must be f32 (N, H, W, C), not u8", SL_OP_conv2d, &o, 2, u8, w);
+  t_fails("x must be f32 or bf16 (N, H, W, C), not f32 (4, 6)", SL_OP_conv2d,
+          &o, 2, flat, w);
+  t_fails("x must be f32 or bf16 (N, H, W, C), not u8", SL_OP_conv2d, &o, 2, u8,
+          w);
   t_fails("x is empty", SL_OP_conv2d, &o, 2, none, w);
   o.groups = 4;
   t_fails("groups = 4 does not divide both 6 input and 8 output channels",

@@ -304,7 +304,7 @@ START_TEST(descriptions) {
     for (const sl_item_option *o = t->options; o->name; o++)
       ck_assert(o->help[0] && (o->type != SL_ITEM_OPT_ENUM || o->names));
   }
-  ck_assert_int_eq(n, 5);
+  ck_assert_int_eq(n, 6);
   ck_assert_ptr_null(sl_transform_at(-1));
   ck_assert_ptr_null(sl_transform_find("resize"));
   const sl_item_transform t =
@@ -500,6 +500,73 @@ START_TEST(two_steps) {
 }
 END_TEST
 
+static int flipped(const sl_item_id id, double p) {
+  sl_item_transform t = make(&sl_transform_alternating_flip, 0, 0);
+  t.opts.alternating_flip.p = p;
+  sl_rng rng = sl_rng_at(id.seed, id.epoch, id.index, SL_RNG_ITEM);
+  sl_item_view v;
+  t.info->view(&t.opts, 8, 8, id.train, &rng, &v);
+  return v.mirror;
+}
+
+/* About half in the first epoch, and each image the other way in the next. */
+START_TEST(alternating_flips) {
+  int count = 0;
+  for (uint32_t i = 0; i < 1000; i++) {
+    const int first = flipped((sl_item_id){1, 1, i, 1}, 0.5);
+    count += first;
+    for (uint32_t epoch = 2; epoch < 6; epoch++)
+      ck_assert_int_eq(flipped((sl_item_id){1, epoch, i, 1}, 0.5),
+                       first ^ (epoch % 2 == 0));
+    ck_assert_int_eq(flipped((sl_item_id){1, 2, i, 0}, 0.5), 0);
+    ck_assert_int_eq(flipped((sl_item_id){1, 1, i, 1}, 1), 1);
+    ck_assert_int_eq(flipped((sl_item_id){1, 1, i, 1}, 0), 0);
+  }
+  ck_assert(count > 440 && count < 560);
+}
+END_TEST
+
+/* A window of the image's own size over its reflected border: every shift of
+ * up to `pad` pixels comes up, and no other; validation takes the middle. */
+START_TEST(random_crop_with_a_border) {
+  enum { SIDE = 8, PAD = 2, SHIFTS = 2 * PAD + 1 };
+  const char *path = picture("a.png", SIDE, SIDE);
+  sl_item_transform t = make(&sl_transform_random_crop, SIDE, SIDE);
+  sl_item_pipeline *plain = pipeline(&t, 1, 0);
+  t.opts.random_crop.pad = PAD;
+  t.opts.random_crop.pad_mode = SL_PAD_REFLECTION;
+  sl_item_pipeline *p = pipeline(&t, 1, 0);
+  uint8_t whole[SIDE][SIDE][3], got[SIDE][SIDE][3];
+  int seen[SHIFTS][SHIFTS] = {{0}};
+  load(plain, path, (sl_item_id){0}, whole[0][0]);
+  load(p, path, (sl_item_id){0}, got[0][0]);
+  ck_assert_mem_eq(got, whole, sizeof got);
+  for (uint32_t i = 0; i < 400; i++) {
+    const sl_item_id id = {3, 1, i, 1};
+    sl_rng rng = sl_rng_at(id.seed, id.epoch, i, SL_RNG_ITEM);
+    sl_item_view v;
+    t.info->view(&t.opts, SIDE, SIDE, 1, &rng, &v);
+    ck_assert(abs(v.x) <= PAD && abs(v.y) <= PAD);
+    if (seen[v.y + PAD][v.x + PAD]++) continue;
+    load(p, path, id, got[0][0]);
+    for (int y = 0; y < SIDE; y++)
+      for (int x = 0; x < SIDE; x++) {
+        const int a = abs(y + v.y), b = abs(x + v.x);
+        const int from_y = a < SIDE ? a : 2 * (SIDE - 1) - a;
+        const int from_x = b < SIDE ? b : 2 * (SIDE - 1) - b;
+        ck_assert_mem_eq(got[y][x], whole[from_y][from_x], 3);
+      }
+  }
+  for (int i = 0; i < SHIFTS * SHIFTS; i++)
+    ck_assert_int_gt(seen[i / SHIFTS][i % SHIFTS], 4);
+  t.opts.random_crop.pad = -1;
+  ck_assert_int_eq(sl_item_transform_check(&t), SL_EINVAL);
+  ck_assert_ptr_nonnull(strstr(sl_error(), "pad must be from 0"));
+  sl_item_pipeline_release(plain);
+  sl_item_pipeline_release(p);
+}
+END_TEST
+
 /* What shrink-on-load costs in exactness: little, and nothing at all for
  * files under four times the size. */
 START_TEST(shrink_on_load) {
@@ -595,6 +662,8 @@ static TCase *with_tests(TCase *tc) {
   tcase_add_test(tc, named_draws);
   tcase_add_test(tc, flips);
   tcase_add_test(tc, two_steps);
+  tcase_add_test(tc, alternating_flips);
+  tcase_add_test(tc, random_crop_with_a_border);
   tcase_add_loop_test(tc, shrink_on_load, 0, 2);
   tcase_add_test(tc, shrink_rule);
   tcase_add_test(tc, bad_files);

@@ -82,8 +82,8 @@ END_TEST
 static const sl_recorder two_metrics = {
     .n_metrics = 2, .metric_names = {"accuracy", "top_k_accuracy"}};
 static const sl_row rows[] = {
-    {0, 1, 1, 1.583403, 2.064317, {0.40179, 0.9}, 63.9},
-    {1, 1, 0, 12.5, 0, {0.5, 1}, 3602},
+    {0, 1, 1, 1.583403, 2.064317, {0.40179, 0.9}, 63.9, 0},
+    {1, 1, 0, 12.5, 0, {0.5, 1}, 3602, 0},
 };
 
 START_TEST(table) {
@@ -116,7 +116,8 @@ START_TEST(history) {
   close(mkstemp(path));
   const sl_recorder r = {.n_metrics = 1, .metric_names = {"accuracy"}};
   const sl_row row = {
-      0, 1, 1, 1.5834027528762817, 2.064317464828491, {0.4017922580242157}, 63};
+      0,  1, 1, 1.5834027528762817, 2.064317464828491, {0.4017922580242157},
+      63, 0};
   sl_history h;
   ck_assert_int_eq(sl_history_open(&h, path, 0, &r), SL_OK);
   ck_assert_int_eq(sl_history_add(&h, &r, &row), SL_OK);

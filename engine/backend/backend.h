@@ -16,6 +16,12 @@ struct sl_lazy;
 struct sl_update;
 struct sl_average;
 
+typedef enum sl_bf16_support {
+  SL_BF16_NONE,
+  SL_BF16_WORKS, /* emulated: slower than f32 */
+  SL_BF16_FAST,
+} sl_bf16_support;
+
 typedef struct sl_backend {
   const char *name; /* "cpu", "cuda:0" */
 
@@ -29,6 +35,9 @@ typedef struct sl_backend {
 
   /* The device in one line, cut to n bytes, for --doctor. */
   void (*describe)(char *out, size_t n);
+
+  /* Whether models can be trained in bf16, and whether that is fast. */
+  sl_bf16_support (*bf16)(void);
 
   sl_status (*zero)(void *p, size_t bytes);
   sl_status (*upload)(void *device, const void *host, size_t bytes);

@@ -6,6 +6,7 @@
 #include "cpu/cpu.h"
 #include "cpu/reduction.h"
 #include "cpu/rows.h"
+#include "cpu/simd.h"
 #include "cpu/vmath.h"
 
 typedef void float_block(const float *a, const float *b, float *out, int n);
@@ -90,6 +91,7 @@ static sl_status backward(const sl_call *c, slope_block *a, slope_block *b) {
 }
 
 #define SLOPE(name, value, slope)                                              \
+  SL_SIMD                                                                      \
   static void name(const float *restrict left, const float *restrict right,    \
                    const float *restrict dy, float *restrict out, int n) {     \
     for (int i = 0; i < n; i++) {                                              \
@@ -99,9 +101,10 @@ static sl_status backward(const sl_call *c, slope_block *a, slope_block *b) {
     }                                                                          \
   }
 #define FLOAT(name, value, slope_a, slope_b)                                   \
-  static void name##_block(const float *restrict left,                         \
-                           const float *restrict right, float *restrict out,   \
-                           int n) {                                            \
+  SL_SIMD                                                                      \
+  static void name##_of_two(const float *restrict left,                        \
+                            const float *restrict right, float *restrict out,  \
+                            int n) {                                           \
     for (int i = 0; i < n; i++) {                                              \
       const float a = left[i], b = right[i];                                   \
       out[i] = value;                                                          \
@@ -120,7 +123,7 @@ static sl_status backward(const sl_call *c, slope_block *a, slope_block *b) {
   }
 #define KERNELS(name, whole)                                                   \
   sl_status sl_cpu_##name(const sl_call *c) {                                  \
-    return forward(c, name##_block, whole);                                    \
+    return forward(c, name##_of_two, whole);                                   \
   }                                                                            \
   sl_status sl_cpu_##name##_grad(const sl_call *c) {                           \
     return backward(c, name##_slope_a, name##_slope_b);                        \

@@ -10,7 +10,11 @@
  * over workers. Where it is larger than the activations, or the workers' copies
  * would take too much memory, it is *split* instead: chunks only put aside x
  * and dy, and after a barrier each worker computes the gradient of its own
- * output channels over the whole batch; nothing is summed.
+ * output channels over the whole batch; nothing is summed. It is computed by
+ * our own kernels where the processor has what they need (wgrad.h), else by
+ * oneDNN.
+ *
+ * Activations are f32 or bf16, weights and their gradients always f32.
  *
  * Order of calls: sl_conv_plan; then, inside one sl_parallel, on every worker:
  * sl_conv_begin, sl_conv_pack, a barrier, chunks, sl_conv_finish_wgrad if
@@ -22,11 +26,14 @@
 
 #include "base/threads.h"
 #include "cpu/dnnl.h"
+#include "cpu/wgrad.h"
 #include "ops/conv2d.h"
 
 /* A tensor that chunks are read from, lazily normalised or not. */
 typedef struct sl_source {
-  const float *data, *scale, *shift; /* scale NULL: not lazy */
+  sl_dtype type;
+  const void *data;
+  const float *scale, *shift; /* scale NULL: not lazy */
   sl_act act;
   int64_t c;
 } sl_source;
@@ -35,8 +42,8 @@ typedef struct sl_source {
 sl_source sl_source_of(const sl_tensor *t);
 
 /* Rows (pixels) of the source's values: in place, or normalised in buffer. */
-const float *sl_source_read(const sl_source *s, int64_t first, int64_t rows,
-                            float *buffer);
+const void *sl_source_read(const sl_source *s, int64_t first, int64_t rows,
+                           void *buffer);
 
 /* One direction: primitives for a whole chunk and for the last one, and the
  * weight as each wants it (the same memory where they agree). */
@@ -56,22 +63,26 @@ enum {
 
 typedef struct sl_conv {
   sl_conv_geometry g;
+  sl_dtype type;             /* of activations */
   int64_t c, o, row_weights; /* channels; floats of one output channel */
   int64_t units, chunk, n_chunks;
   int64_t in_rows, out_rows; /* pixels of one unit */
   int n_workers;
   int split;          /* the weight gradient is, see above */
   sl_conv_way way[3]; /* by sl_dnnl_kind; whole NULL: not planned */
-  sl_dnnl_conv *slice[SL_MAX_THREADS]; /* split: gradient of a worker's
+  int own;            /* the weight gradient is by wgrad.h */
+  sl_wgrad wgrad;
+  sl_dnnl_conv *slice[SL_MAX_THREADS]; /* split, not own: gradient of a worker's
                                           output channels; NULL: none left */
   /* One block of memory: packed weights and what workers share, then a part
    * for each worker. The offsets below are in a worker's part. */
   char *memory;
   size_t bytes, first_worker, worker_bytes;
-  size_t scratch, x, dx, r, more, dw, dw_chunk;
-  size_t y;              /* split: the worker's channels of all of dy */
-  float *dw_plain;       /* the gradient as the tensor has it, to be added */
-  float *x_all, *dy_all; /* split: what chunks put aside */
+  size_t scratch, x, dx, r, more, dw, dw_chunk, table;
+  size_t x_panels, y_panels; /* own, not split */
+  size_t y;             /* split, not own: the worker's channels of all of dy */
+  float *dw_plain;      /* the gradient as the tensor has it, to be added */
+  void *x_all, *dy_all; /* split: what chunks put aside; own: in panels */
   atomic_int failed;
   char error[256];
 } sl_conv;
@@ -81,21 +92,24 @@ typedef struct sl_conv_worker {
   int index, n, was_threads;
   int64_t begin, end; /* its chunks */
   int has_dw;         /* dw holds something */
-  char *scratch, *more;
-  float *x, *dx, *y, *r, *dw, *dw_chunk;
+  char *scratch, *more, *table;
+  void *x, *dx, *y, *r, *x_panels, *y_panels;
+  float *dw, *dw_chunk;
 } sl_conv_worker;
 
 typedef struct sl_chunk {
-  int last;                /* of another size than the others */
+  int last; /* of another size than the others */
+  int64_t first, units;
   int64_t in_row, in_rows; /* pixels of x */
   int64_t out_row, out_rows;
 } sl_chunk;
 
-/* kinds: bits 1 << sl_dnnl_kind. buffers: SL_CONV_*. more: bytes for each
- * worker's own use. dw_adds: the weight gradient will be added to. */
-SL_MUST_USE sl_status sl_conv_plan(sl_conv *v, const sl_conv_geometry *g,
-                                   unsigned kinds, unsigned buffers,
-                                   size_t more, int dw_adds);
+/* type: of the activations. kinds: bits 1 << sl_dnnl_kind. buffers:
+ * SL_CONV_*. more: bytes for each worker's own use. dw_adds: the weight
+ * gradient will be added to. */
+SL_MUST_USE sl_status sl_conv_plan(sl_conv *v, sl_dtype type,
+                                   const sl_conv_geometry *g, unsigned kinds,
+                                   unsigned buffers, size_t more, int dw_adds);
 
 /* Frees; returns the first failure of a worker. */
 SL_MUST_USE sl_status sl_conv_done(sl_conv *v);
@@ -114,20 +128,26 @@ void sl_conv_end(const sl_conv_worker *w);
 void sl_conv_pack(const sl_conv_worker *w, const float *weight);
 
 sl_chunk sl_conv_chunk(const sl_conv *v, int64_t i);
-void sl_conv_forward(const sl_conv_worker *w, const sl_chunk *k, const float *x,
-                     float *y);
-void sl_conv_dgrad(const sl_conv_worker *w, const sl_chunk *k, const float *dy,
-                   float *dx, int add);
-void sl_conv_wgrad(sl_conv_worker *w, const sl_chunk *k, const float *x,
-                   const float *dy);
+void sl_conv_forward(const sl_conv_worker *w, const sl_chunk *k, const void *x,
+                     void *y);
+void sl_conv_dgrad(const sl_conv_worker *w, const sl_chunk *k, const void *dy,
+                   void *dx, int add);
+
+/* The first chunks' failures are kept for sl_conv_done. */
+void sl_conv_note(sl_conv *v, sl_status status);
+
+/* --- conv_wgrad.c --------------------------------------------------------- */
+
+void sl_conv_wgrad(sl_conv_worker *w, const sl_chunk *k, const void *x,
+                   const void *dy);
 
 /* Where a chunk of x is normalised to, or of dy computed, for sl_conv_wgrad. */
-float *sl_conv_x_buffer(const sl_conv_worker *w, const sl_chunk *k);
-float *sl_conv_dy_buffer(const sl_conv_worker *w, const sl_chunk *k);
+void *sl_conv_x_buffer(const sl_conv_worker *w, const sl_chunk *k);
+void *sl_conv_dy_buffer(const sl_conv_worker *w, const sl_chunk *k);
 
 /* dweight (+)= the whole gradient. x and dy are all of them, NULL where chunks
  * went through the above buffers. Has barriers. */
-void sl_conv_finish_wgrad(const sl_conv_worker *w, const float *x,
-                          const float *dy, float *dweight, int add);
+void sl_conv_finish_wgrad(const sl_conv_worker *w, const void *x,
+                          const void *dy, float *dweight, int add);
 
 #endif

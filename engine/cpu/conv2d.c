@@ -7,25 +7,38 @@
 #include "cpu/conv.h"
 #include "cpu/cpu.h"
 #include "cpu/norm.h"
-#include "cpu/simd.h"
+#include "cpu/typed.h"
 
 typedef struct job {
   sl_conv conv;
   sl_source x;
   const float *weight, *bias;
-  float *y;
-  const float *dy;
-  float *dx, *dweight, *dbias;
+  void *y;
+  const void *dy;
+  void *dx;
+  float *dweight, *dbias;
   int add_x, add_weight, add_bias;
 } job;
 
 /* --- forward -------------------------------------------------------------- */
 
-SL_SIMD
-static void add_bias(float *y, const float *bias, int64_t rows, int64_t c) {
+SL_INLINE void add_bias_typed(sl_dtype type, void *y, const float *bias,
+                              int64_t rows, int64_t c) {
   for (int64_t r = 0; r < rows; r++)
-    for (int64_t i = 0; i < c; i++)
-      y[r * c + i] += bias[i];
+    for (int64_t i = 0; i < c; i += SL_LANES) {
+      const int n = c - i < SL_LANES ? (int)(c - i) : SL_LANES;
+      sl_v16 b;
+      sl_load(&b, bias + i, n);
+      sl_put_or_add(type, y, r * c + i, &b, 1, n);
+    }
+}
+
+SL_SIMD
+static void add_bias(sl_dtype type, void *y, const float *bias, int64_t rows,
+                     int64_t c) {
+#define CALL(T) add_bias_typed(T, y, bias, rows, c)
+  SL_TYPE_EACH(type, CALL);
+#undef CALL
 }
 
 static void forward(void *context, int worker, int n) {
@@ -37,9 +50,9 @@ static void forward(void *context, int worker, int n) {
   sl_pool_barrier();
   for (int64_t i = w.begin; i < w.end; i++) {
     const sl_chunk k = sl_conv_chunk(v, i);
-    float *y = j->y + k.out_row * v->o;
+    void *y = sl_ahead_to(v->type, j->y, k.out_row * v->o);
     sl_conv_forward(&w, &k, sl_source_read(&j->x, k.in_row, k.in_rows, w.x), y);
-    if (j->bias) add_bias(y, j->bias, k.out_rows, v->o);
+    if (j->bias) add_bias(v->type, y, j->bias, k.out_rows, v->o);
   }
   sl_conv_end(&w);
 }
@@ -50,8 +63,8 @@ sl_status sl_cpu_conv2d(const sl_call *c) {
   job j = {.x = sl_source_of(c->in[0]),
            .weight = sl_f32(c->in[1]),
            .bias = c->in[2] ? sl_f32(c->in[2]) : NULL,
-           .y = sl_f32(c->out[0])};
-  SL_TRY(sl_conv_plan(&j.conv, &g, 1u << SL_DNNL_FORWARD,
+           .y = sl_data(c->out[0])};
+  SL_TRY(sl_conv_plan(&j.conv, j.x.type, &g, 1u << SL_DNNL_FORWARD,
                       j.x.scale ? SL_CONV_X : 0, 0, 0));
   sl_parallel(forward, &j);
   return sl_conv_done(&j.conv);
@@ -71,15 +84,18 @@ static void finish_bias(const job *j, const sl_conv_worker *w) {
 
 static void backward_chunk(const job *j, sl_conv_worker *w, int64_t i) {
   const sl_chunk k = sl_conv_chunk(w->v, i);
-  const float *dy = j->dy + k.out_row * w->v->o;
+  const sl_dtype type = w->v->type;
+  const void *dy = sl_ahead(type, j->dy, k.out_row * w->v->o);
   if (j->dbias)
-    sl_norm_add_rows((double *)(void *)w->more, dy, k.out_rows, w->v->o);
+    sl_norm_add_rows((double *)(void *)w->more, type, dy, k.out_rows, w->v->o);
   if (j->dweight)
     sl_conv_wgrad(
         w, &k,
         sl_source_read(&j->x, k.in_row, k.in_rows, sl_conv_x_buffer(w, &k)),
         dy);
-  if (j->dx) sl_conv_dgrad(w, &k, dy, j->dx + k.in_row * w->v->c, j->add_x);
+  if (j->dx)
+    sl_conv_dgrad(w, &k, dy, sl_ahead_to(type, j->dx, k.in_row * w->v->c),
+                  j->add_x);
 }
 
 static void backward(void *context, int worker, int n) {
@@ -108,8 +124,8 @@ sl_status sl_cpu_conv2d_grad(const sl_call *c) {
   SL_TRY(sl_conv_geometry_of(&g, c->in[0], c->in[1], c->opts));
   job j = {.x = sl_source_of(c->in[0]),
            .weight = sl_f32(c->in[1]),
-           .dy = sl_f32(c->dout[0]),
-           .dx = gradient(c, 0),
+           .dy = sl_data(c->dout[0]),
+           .dx = c->din[0] ? sl_data(c->din[0]) : NULL,
            .dweight = gradient(c, 1),
            .dbias = gradient(c, 2),
            .add_x = c->add[0],
@@ -119,7 +135,7 @@ sl_status sl_cpu_conv2d_grad(const sl_call *c) {
       (j.dx ? 1u << SL_DNNL_DGRAD : 0) | (j.dweight ? 1u << SL_DNNL_WGRAD : 0);
   const unsigned buffers = (j.dweight && j.x.scale ? SL_CONV_X : 0) |
                            (j.dx && j.add_x ? SL_CONV_DX : 0);
-  SL_TRY(sl_conv_plan(&j.conv, &g, kinds, buffers,
+  SL_TRY(sl_conv_plan(&j.conv, j.x.type, &g, kinds, buffers,
                       j.dbias ? (size_t)g.o * sizeof(double) : 0,
                       j.add_weight));
   sl_parallel(backward, &j);

@@ -17,6 +17,7 @@
 #include "cpu/conv.h"
 #include "cpu/cpu.h"
 #include "cpu/norm_batch.h"
+#include "cpu/typed.h"
 
 typedef struct job {
   sl_conv conv;
@@ -24,10 +25,11 @@ typedef struct job {
   sl_source x, residual;
   const float *weight;
   sl_act act;
-  float *y; /* NULL: y lives only in the worker's chunk (eval) */
-  float *z; /* NULL: the result stays lazy */
-  const float *dz;
-  float *dx, *dweight, *dresidual;
+  void *y; /* NULL: y lives only in the worker's chunk (eval) */
+  void *z; /* NULL: the result stays lazy */
+  const void *dz;
+  void *dx, *dresidual;
+  float *dweight;
   int add_x, add_weight, add_residual;
   sl_norm_dparams params;
 } job;
@@ -46,27 +48,32 @@ static sl_status job_new(job *j, const sl_call *c, sl_conv_geometry *g) {
                            g->o);
 }
 
-static const float *residual_chunk(const job *j, const sl_conv_worker *w,
-                                   const sl_chunk *k) {
+static const void *residual_chunk(const job *j, const sl_conv_worker *w,
+                                  const sl_chunk *k) {
   return sl_source_read(&j->residual, k->out_row, k->out_rows, w->r);
+}
+
+/* The chunk's part of a tensor shaped as y. */
+static void *out_chunk(const job *j, void *p, const sl_chunk *k) {
+  return sl_ahead_to(j->x.type, p, k->out_row * j->norm.c);
 }
 
 /* --- forward -------------------------------------------------------------- */
 
 static void normalise_chunk(const job *j, const sl_conv_worker *w,
-                            const sl_chunk *k, const float *y) {
-  const int64_t c = j->norm.c;
+                            const sl_chunk *k, const void *y) {
   const sl_norm_coefs *f = &j->norm.workers[w->index].k;
-  sl_norm_apply(j->z + k->out_row * c, y, residual_chunk(j, w, k), k->out_rows,
-                c, f->scale, f->shift, j->act);
+  sl_norm_apply(j->x.type, out_chunk(j, j->z, k), y, residual_chunk(j, w, k),
+                k->out_rows, j->norm.c, f->scale, f->shift, j->act);
 }
 
 static void convolve_chunk(const job *j, const sl_conv_worker *w, int64_t i) {
   const sl_chunk k = sl_conv_chunk(w->v, i);
-  float *y = j->y ? j->y + k.out_row * j->norm.c : w->y;
+  void *y = j->y ? out_chunk(j, j->y, &k) : w->y;
   sl_conv_forward(w, &k, sl_source_read(&j->x, k.in_row, k.in_rows, w->x), y);
   if (j->norm.training)
-    sl_norm_stats(&j->norm.workers[w->index].sums, y, k.out_rows, j->norm.c);
+    sl_norm_stats(&j->norm.workers[w->index].sums, j->x.type, y, k.out_rows,
+                  j->norm.c);
   else if (j->z)
     normalise_chunk(j, w, &k, y);
 }
@@ -87,7 +94,7 @@ static void forward(void *context, int worker, int n) {
   /* Backwards: the last chunks may still be in cache. */
   for (int64_t i = w.end - 1; j->norm.training && j->z && i >= w.begin; i--) {
     const sl_chunk k = sl_conv_chunk(&j->conv, i);
-    normalise_chunk(j, &w, &k, j->y + k.out_row * j->norm.c);
+    normalise_chunk(j, &w, &k, out_chunk(j, j->y, &k));
   }
   sl_conv_end(&w);
 }
@@ -96,13 +103,14 @@ static void forward(void *context, int worker, int n) {
  * else in the result's own memory, which z overwrites, or in chunks. */
 static sl_status run_forward(job *j, const sl_call *c,
                              const sl_conv_geometry *g, sl_tensor *y) {
-  if (y) j->y = sl_f32(y);
-  if (c->out[0]) j->z = sl_f32(c->out[0]);
+  if (y) j->y = sl_data(y);
+  if (c->out[0]) j->z = sl_data(c->out[0]);
   if (!y && j->norm.training) j->y = j->z;
   const unsigned buffers = (j->x.scale ? SL_CONV_X : 0) |
                            (j->y ? 0 : SL_CONV_Y) |
                            (j->residual.scale ? SL_CONV_R : 0);
-  SL_TRY(sl_conv_plan(&j->conv, g, 1u << SL_DNNL_FORWARD, buffers, 0, 0));
+  SL_TRY(sl_conv_plan(&j->conv, j->x.type, g, 1u << SL_DNNL_FORWARD, buffers, 0,
+                      0));
   sl_parallel(forward, j);
   return sl_conv_done(&j->conv);
 }
@@ -132,7 +140,7 @@ sl_status sl_cpu_conv_bn_act(const sl_call *c) {
   sl_tensor *y = c->saved[0] ? sl_tensor_retain(c->saved[0]) : NULL;
   sl_status status = SL_OK;
   if (lazy && !y)
-    status = sl_tensor_new(&y, c->in[SL_CBA_X]->backend, SL_F32, 4, shape);
+    status = sl_tensor_new(&y, c->in[SL_CBA_X]->backend, j.x.type, 4, shape);
   if (status == SL_OK) status = run_forward(&j, c, &g, y);
   if (status == SL_OK && lazy) status = make_lazy(&j, c, y);
   sl_tensor_release(y);
@@ -142,30 +150,43 @@ sl_status sl_cpu_conv_bn_act(const sl_call *c) {
 
 /* --- backward ------------------------------------------------------------- */
 
+static sl_norm_rows rows_of(const job *j, const sl_conv_worker *w,
+                            const sl_chunk *k) {
+  return (sl_norm_rows){
+      .type = j->x.type,
+      .dz = sl_ahead(j->x.type, j->dz, k->out_row * j->norm.c),
+      .y = out_chunk(j, j->y, k),
+      .residual = residual_chunk(j, w, k),
+      .rows = k->out_rows,
+      .c = j->norm.c,
+  };
+}
+
 static void reduce_chunk(const job *j, const sl_conv_worker *w, int64_t i) {
-  const int64_t c = j->norm.c;
   const sl_chunk k = sl_conv_chunk(w->v, i);
   sl_norm_worker *f = &j->norm.workers[w->index];
-  sl_norm_reduce(&f->sums, j->dz + k.out_row * c, j->y + k.out_row * c,
-                 residual_chunk(j, w, &k), k.out_rows, c, &f->k, j->act);
+  const sl_norm_rows in = rows_of(j, w, &k);
+  sl_norm_reduce(&f->sums, &in, &f->k, j->act);
 }
 
 static void backward_chunk(const job *j, sl_conv_worker *w, int64_t i) {
-  const int64_t c = j->norm.c;
   const sl_chunk k = sl_conv_chunk(w->v, i);
-  const int64_t at = k.out_row * c;
-  float *dy = sl_conv_dy_buffer(w, &k);
-  const sl_norm_dout d = {.dy = j->dx || j->dweight ? dy : NULL,
-                          .dresidual = j->dresidual ? j->dresidual + at : NULL,
-                          .add_dresidual = j->add_residual};
-  sl_norm_grad(&d, j->dz + at, j->y + at, residual_chunk(j, w, &k), k.out_rows,
-               c, &j->norm.workers[w->index].k, j->act);
+  void *dy = sl_conv_dy_buffer(w, &k);
+  const sl_norm_rows in = rows_of(j, w, &k);
+  const sl_norm_dout d = {
+      .dy = j->dx || j->dweight ? dy : NULL,
+      .dresidual = j->dresidual ? out_chunk(j, j->dresidual, &k) : NULL,
+      .add_dresidual = j->add_residual};
+  sl_norm_grad(&d, &in, &j->norm.workers[w->index].k, j->act);
   if (j->dweight)
     sl_conv_wgrad(
         w, &k,
         sl_source_read(&j->x, k.in_row, k.in_rows, sl_conv_x_buffer(w, &k)),
         dy);
-  if (j->dx) sl_conv_dgrad(w, &k, dy, j->dx + k.in_row * j->conv.c, j->add_x);
+  if (j->dx)
+    sl_conv_dgrad(w, &k, dy,
+                  sl_ahead_to(j->x.type, j->dx, k.in_row * j->conv.c),
+                  j->add_x);
 }
 
 static void backward(void *context, int worker, int n) {
@@ -191,11 +212,15 @@ static float *gradient(const sl_call *c, int i) {
   return c->din[i] ? sl_f32(c->din[i]) : NULL;
 }
 
+static void *act_gradient(const sl_call *c, int i) {
+  return c->din[i] ? sl_data(c->din[i]) : NULL;
+}
+
 static void gradients(job *j, const sl_call *c) {
   const int R = SL_CBA_RESIDUAL;
-  j->dx = gradient(c, SL_CBA_X);
+  j->dx = act_gradient(c, SL_CBA_X);
   j->dweight = gradient(c, SL_CBA_WEIGHT);
-  j->dresidual = gradient(c, R);
+  j->dresidual = act_gradient(c, R);
   j->add_x = c->add[SL_CBA_X];
   j->add_weight = c->add[SL_CBA_WEIGHT];
   j->add_residual = c->add[R];
@@ -215,14 +240,15 @@ sl_status sl_cpu_conv_bn_act_grad(const sl_call *c) {
   sl_conv_geometry g;
   SL_TRY(job_new(&j, c, &g));
   gradients(&j, c);
-  j.y = sl_f32(c->saved[0]);
-  j.dz = sl_f32(c->dout[0]);
+  j.y = sl_data(c->saved[0]);
+  j.dz = sl_data(c->dout[0]);
   const unsigned kinds =
       (j.dx ? 1u << SL_DNNL_DGRAD : 0) | (j.dweight ? 1u << SL_DNNL_WGRAD : 0);
   const unsigned buffers = (j.x.scale && j.dweight ? SL_CONV_X : 0) |
                            (j.dx && j.add_x ? SL_CONV_DX : 0) | SL_CONV_Y |
                            (j.residual.scale ? SL_CONV_R : 0);
-  sl_status status = sl_conv_plan(&j.conv, &g, kinds, buffers, 0, j.add_weight);
+  sl_status status =
+      sl_conv_plan(&j.conv, j.x.type, &g, kinds, buffers, 0, j.add_weight);
   if (status == SL_OK) {
     sl_parallel(backward, &j);
     status = sl_conv_done(&j.conv);

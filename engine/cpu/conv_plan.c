@@ -27,12 +27,12 @@ static int is_product(const sl_conv_geometry *g) {
 static int64_t chunk_units(const sl_conv *v, unsigned kinds, int64_t least,
                            int64_t grain) {
   const int backward = kinds != 1u << SL_DNNL_FORWARD;
-  const int64_t unit =
-      (v->c * v->in_rows + v->o * v->out_rows) * (int64_t)sizeof(float);
+  const int64_t unit = (v->c * v->in_rows + v->o * v->out_rows) *
+                       (int64_t)sl_dtype_size(v->type);
   int64_t bytes = FORWARD_BYTES, dw = v->o * v->row_weights;
   if (backward) bytes = BACKWARD_BYTES / 2;
-  if (kinds & 1u << SL_DNNL_WGRAD &&
-      !v->split) { /* each chunk costs a pass over dw */
+  if (kinds & 1u << SL_DNNL_WGRAD && !v->split &&
+      !v->own) { /* each chunk costs a pass over dw */
     dw *= 2 * (int64_t)sizeof(float);
     if (dw > bytes) bytes = dw;
   }
@@ -81,7 +81,7 @@ static sl_status get_slices(sl_conv *v) {
     sl_conv_geometry part = of_units(&v->g, v->units);
     part.o = sl_conv_slice(v, i, &first);
     if (part.o > 0)
-      SL_TRY(sl_dnnl_get(&v->slice[i], SL_DNNL_WGRAD, SL_F32, &part));
+      SL_TRY(sl_dnnl_get(&v->slice[i], SL_DNNL_WGRAD, v->type, &part));
   }
   return SL_OK;
 }
@@ -92,13 +92,14 @@ static sl_status get_ways(sl_conv *v, unsigned kinds) {
   const sl_conv_geometry whole = of_units(g, v->chunk),
                          last = of_units(g, rest);
   for (int i = 0; i < 3; i++) {
-    if (!(kinds & 1u << i) || (i == SL_DNNL_WGRAD && v->split)) continue;
+    if (!(kinds & 1u << i)) continue;
+    if (i == SL_DNNL_WGRAD && (v->split || v->own)) continue;
     const sl_dnnl_kind kind = (sl_dnnl_kind)i;
-    SL_TRY(sl_dnnl_get(&v->way[i].whole, kind, SL_F32, &whole));
-    SL_TRY(sl_dnnl_get(&v->way[i].last, kind, SL_F32, &last));
+    SL_TRY(sl_dnnl_get(&v->way[i].whole, kind, v->type, &whole));
+    SL_TRY(sl_dnnl_get(&v->way[i].last, kind, v->type, &last));
     v->way[i].apart = !sl_dnnl_same_weight(v->way[i].whole, v->way[i].last);
   }
-  return v->split ? get_slices(v) : SL_OK;
+  return v->split && !v->own ? get_slices(v) : SL_OK;
 }
 
 /* Grows *at by bytes, and says where they begin. */
@@ -125,31 +126,57 @@ static size_t scratch_bytes(const sl_conv *v) {
   return most;
 }
 
-static size_t bytes_of(int64_t floats) {
+static size_t float_bytes(int64_t floats) {
   return (size_t)floats * sizeof(float);
 }
 
-static void lay_out_worker(sl_conv *v, unsigned buffers, size_t more) {
-  const size_t in = bytes_of(v->chunk * v->in_rows * v->c);
-  const size_t out = bytes_of(v->chunk * v->out_rows * v->o);
-  const sl_dnnl_conv *wgrad = v->way[SL_DNNL_WGRAD].whole;
+static size_t act_bytes(const sl_conv *v, int64_t rows, int64_t channels) {
+  return (size_t)(rows * channels) * sl_dtype_size(v->type);
+}
+
+/* Bytes of a worker's collected weight gradient. */
+static size_t dw_bytes(const sl_conv *v, unsigned kinds) {
+  const sl_dnnl_conv *whole = v->way[SL_DNNL_WGRAD].whole;
+  size_t bytes = whole ? sl_dnnl_weight_bytes(whole) : 0;
   int64_t first;
-  size_t at = 0, dw = wgrad ? sl_dnnl_weight_bytes(wgrad) : 0;
+  if (v->own && kinds & 1u << SL_DNNL_WGRAD)
+    bytes = float_bytes(sl_wgrad_floats(
+        &v->wgrad, v->split ? sl_conv_slice(v, 0, &first) : v->o));
   for (int i = 0; i < v->n_workers; i++)
-    if (v->slice[i]) dw = larger(dw, sl_dnnl_weight_bytes(v->slice[i]));
+    if (v->slice[i]) bytes = larger(bytes, sl_dnnl_weight_bytes(v->slice[i]));
+  return bytes;
+}
+
+static void lay_out_own(sl_conv *v, size_t *at, unsigned kinds) {
+  const int wanted = v->own && kinds & 1u << SL_DNNL_WGRAD;
+  const int panels = wanted && !v->split;
+  v->table = reserve(at, wanted ? sl_wgrad_table_bytes(&v->wgrad) : 0);
+  v->x_panels = reserve(at, panels ? sl_wgrad_x_bytes(&v->wgrad, v->chunk) : 0);
+  v->y_panels = reserve(at, panels ? sl_wgrad_y_bytes(&v->wgrad, v->chunk) : 0);
+}
+
+static void lay_out_worker(sl_conv *v, unsigned kinds, unsigned buffers,
+                           size_t more) {
+  const size_t in = act_bytes(v, v->chunk * v->in_rows, v->c);
+  const size_t out = act_bytes(v, v->chunk * v->out_rows, v->o);
+  const int aside = v->split && !v->own; /* by chunks, unpacked */
+  const size_t dw = dw_bytes(v, kinds);
+  int64_t first;
+  size_t at = 0;
   v->scratch = reserve(&at, scratch_bytes(v));
-  v->x = reserve(&at, buffers & SL_CONV_X && !v->split ? in : 0);
+  v->x = reserve(&at, buffers & SL_CONV_X && !aside ? in : 0);
   v->dx = reserve(&at, buffers & SL_CONV_DX ? in : 0);
   v->y = at;
-  if (v->split)
+  if (aside)
     reserve(&at,
-            bytes_of(v->units * v->out_rows * sl_conv_slice(v, 0, &first)));
+            act_bytes(v, v->units * v->out_rows, sl_conv_slice(v, 0, &first)));
   else if (buffers & SL_CONV_Y)
     reserve(&at, out);
   v->r = reserve(&at, buffers & SL_CONV_R ? out : 0);
   v->more = reserve(&at, more);
   v->dw = reserve(&at, dw);
-  v->dw_chunk = reserve(&at, v->split ? 0 : dw);
+  v->dw_chunk = reserve(&at, v->split || v->own ? 0 : dw);
+  lay_out_own(v, &at, kinds);
   v->worker_bytes = at;
 }
 
@@ -157,6 +184,21 @@ static void lay_out_worker(sl_conv *v, unsigned buffers, size_t more) {
 typedef struct shared {
   size_t weight[3], last_weight[3], plain, x_all, dy_all;
 } shared;
+
+/* Where chunks of a split gradient put x and dy aside. */
+static void lay_out_aside(const sl_conv *v, unsigned buffers, size_t *at,
+                          shared *s) {
+  size_t x = 0, dy = 0;
+  if (v->split && v->own) {
+    x = sl_wgrad_x_bytes(&v->wgrad, v->units);
+    dy = sl_wgrad_y_bytes(&v->wgrad, v->units);
+  } else if (v->split) {
+    if (buffers & SL_CONV_X) x = act_bytes(v, v->units * v->in_rows, v->c);
+    if (buffers & SL_CONV_Y) dy = act_bytes(v, v->units * v->out_rows, v->o);
+  }
+  s->x_all = reserve(at, x);
+  s->dy_all = reserve(at, dy);
+}
 
 static size_t lay_out_shared(const sl_conv *v, unsigned buffers, int dw_adds,
                              shared *s) {
@@ -170,14 +212,9 @@ static size_t lay_out_shared(const sl_conv *v, unsigned buffers, int dw_adds,
     if (way->apart)
       s->last_weight[i] = reserve(&at, sl_dnnl_weight_bytes(way->last));
   }
-  const int plain = dw_adds || v->way[SL_DNNL_WGRAD].apart;
-  s->plain = reserve(&at, plain ? bytes_of(v->o * v->row_weights) : 0);
-  s->x_all = s->dy_all = at;
-  if (v->split && buffers & SL_CONV_X)
-    reserve(&at, bytes_of(v->units * v->in_rows * v->c));
-  s->dy_all = at;
-  if (v->split && buffers & SL_CONV_Y)
-    reserve(&at, bytes_of(v->units * v->out_rows * v->o));
+  const int plain = !v->own && (dw_adds || v->way[SL_DNNL_WGRAD].apart);
+  s->plain = reserve(&at, plain ? float_bytes(v->o * v->row_weights) : 0);
+  lay_out_aside(v, buffers, &at, s);
   return at;
 }
 
@@ -193,34 +230,46 @@ static sl_status lay_out(sl_conv *v, unsigned buffers, int dw_adds) {
     v->way[i].last_weight = v->memory + s.last_weight[i];
   }
   v->dw_plain = (float *)(void *)(v->memory + s.plain);
-  v->x_all = (float *)(void *)(v->memory + s.x_all);
-  v->dy_all = (float *)(void *)(v->memory + s.dy_all);
+  v->x_all = v->memory + s.x_all;
+  v->dy_all = v->memory + s.dy_all;
   return SL_OK;
 }
 
-static sl_status plan(sl_conv *v, const sl_conv_geometry *g, unsigned kinds,
-                      unsigned buffers, size_t more, int dw_adds) {
+/* How many units a chunk has at least, and a multiple of what. bf16 works on
+ * pairs of units. */
+static int64_t unit_grain(const sl_conv *v, int product) {
+  if (product) return SL_LANES;
+  return v->type == SL_BF16 ? 2 : 1;
+}
+
+static sl_status plan(sl_conv *v, sl_dtype type, const sl_conv_geometry *g,
+                      unsigned kinds, unsigned buffers, size_t more,
+                      int dw_adds) {
   const int product = is_product(g);
   *v = (sl_conv){.c = g->c,
                  .o = g->o,
                  .g = *g,
+                 .type = type,
                  .row_weights = g->kh * g->kw * g->c / g->groups,
                  .units = product ? g->n * g->h * g->w : g->n,
                  .in_rows = product ? 1 : g->h * g->w,
                  .out_rows = product ? 1 : g->oh * g->ow,
                  .n_workers = sl_pool_size()};
+  const int64_t grain = unit_grain(v, product);
+  v->own = sl_wgrad_can(g, type);
+  v->wgrad = sl_wgrad_new(g, type, product);
   v->split = want_split(v, kinds);
-  v->chunk =
-      chunk_units(v, kinds, product ? MIN_PIXELS : 1, product ? SL_LANES : 1);
+  v->chunk = chunk_units(v, kinds, product ? MIN_PIXELS : grain, grain);
   v->n_chunks = ceil_div(v->units, v->chunk);
   SL_TRY(get_ways(v, kinds));
-  lay_out_worker(v, buffers, more);
+  lay_out_worker(v, kinds, buffers, more);
   return lay_out(v, buffers, dw_adds);
 }
 
-sl_status sl_conv_plan(sl_conv *v, const sl_conv_geometry *g, unsigned kinds,
-                       unsigned buffers, size_t more, int dw_adds) {
-  const sl_status status = plan(v, g, kinds, buffers, more, dw_adds);
+sl_status sl_conv_plan(sl_conv *v, sl_dtype type, const sl_conv_geometry *g,
+                       unsigned kinds, unsigned buffers, size_t more,
+                       int dw_adds) {
+  const sl_status status = plan(v, type, g, kinds, buffers, more, dw_adds);
   if (status == SL_OK) return SL_OK;
   (void)!sl_conv_done(v); /* no worker has run: nothing to report */
   return status;

@@ -63,6 +63,7 @@ const sl_backend sl_cpu = {
     .free = sl_cpu_free,
     .trim = trim,
     .describe = sl_cpu_describe,
+    .bf16 = sl_cpu_bf16,
     .used = sl_cpu_used,
     .peak = sl_cpu_peak,
     .zero = zero,

@@ -27,6 +27,7 @@ sl_status sl_cpu_materialise(sl_tensor *out, const sl_lazy *lazy);
 
 /* One line about the processor: describe.c. */
 void sl_cpu_describe(char *out, size_t n);
+sl_bf16_support sl_cpu_bf16(void);
 
 /* The optimiser's pass: update.c. */
 sl_status sl_cpu_update(const sl_update *u);

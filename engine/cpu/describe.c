@@ -58,3 +58,16 @@ void sl_cpu_describe(char *out, size_t n) {
            *found ? found : " none of the features that help", v[0], v[1],
            v[2]);
 }
+
+/* oneDNN has bf16 convolutions for AVX-512; without instructions for it they
+ * are emulated by f32 ones. */
+sl_bf16_support sl_cpu_bf16(void) {
+#ifdef __x86_64__
+  if (!__builtin_cpu_supports("avx512bw") ||
+      !__builtin_cpu_supports("avx512vl"))
+    return SL_BF16_NONE;
+  return __builtin_cpu_supports("avx512bf16") ? SL_BF16_FAST : SL_BF16_WORKS;
+#else
+  return SL_BF16_NONE;
+#endif
+}

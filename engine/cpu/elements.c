@@ -1,6 +1,8 @@
 /* elements.c -- see elements.h. */
 #include "cpu/elements.h"
 
+#include "cpu/bf16.h"
+
 #define AS_IS(v) (v)
 
 /* One loop for each dtype: to[i] = from[at + i * step]. A step of 1 gets a
@@ -18,8 +20,8 @@
   }
 
 #define LOADER(name, type, self, f32, bf16, whole)                             \
-  const type *name(const sl_tensor *x, int64_t at, int64_t step, int n,        \
-                   type *buf) {                                                \
+  static const type *name(const sl_tensor *x, int64_t at, int64_t step, int n, \
+                          type *buf) {                                         \
     if ((int)x->dtype == self && step == 1)                                    \
       return (const type *)sl_data(x) + at;                                    \
     switch (x->dtype) {                                                        \
@@ -37,9 +39,26 @@
 #define BF16_TO_F64(v) (double)sl_bf16_to_f32(v)
 #define BF16_TO_I32(v) (int32_t) sl_bf16_to_f32(v)
 
-LOADER(sl_load_f32, float, SL_F32, AS_IS, sl_bf16_to_f32, TO_F32)
-LOADER(sl_load_i32, int32_t, SL_I32, TO_I32, BF16_TO_I32, TO_I32)
-LOADER(sl_load_f64, double, -1, TO_F64, BF16_TO_F64, TO_F64)
+LOADER(load_f32, float, SL_F32, AS_IS, sl_bf16_to_f32, TO_F32)
+LOADER(load_i32, int32_t, SL_I32, TO_I32, BF16_TO_I32, TO_I32)
+LOADER(load_f64, double, -1, TO_F64, BF16_TO_F64, TO_F64)
+
+const float *sl_load_f32(const sl_tensor *x, int64_t at, int64_t step, int n,
+                         float *buf) {
+  if (x->dtype != SL_BF16 || step != 1) return load_f32(x, at, step, n, buf);
+  sl_bf16_widen(buf, sl_b16(x) + at, n);
+  return buf;
+}
+
+const int32_t *sl_load_i32(const sl_tensor *x, int64_t at, int64_t step, int n,
+                           int32_t *buf) {
+  return load_i32(x, at, step, n, buf);
+}
+
+const double *sl_load_f64(const sl_tensor *x, int64_t at, int64_t step, int n,
+                          double *buf) {
+  return load_f64(x, at, step, n, buf);
+}
 
 #define WRITE(type, t, convert)                                                \
   case t: {                                                                    \
@@ -63,6 +82,13 @@ static void store_f32(sl_tensor *x, int64_t at, int64_t step, int n,
 void sl_store_f32(sl_tensor *x, int64_t at, int64_t step, int n, const float *v,
                   int add) {
   float sum[SL_BLOCK];
+  if (x->dtype == SL_BF16 && step == 1) {
+    if (add)
+      sl_bf16_add(sl_b16(x) + at, v, n);
+    else
+      sl_bf16_round(sl_b16(x) + at, v, n);
+    return;
+  }
   if (add) {
     const float *old = sl_load_f32(x, at, step, n, sum);
     for (int i = 0; i < n; i++)

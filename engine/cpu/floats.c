@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "cpu/bf16.h"
 #include "cpu/cpu.h"
 
 /* --- runs ----------------------------------------------------------------- */
@@ -11,9 +12,7 @@
 const float *sl_row_get(const sl_tensor *t, int64_t i, int64_t n,
                         float *buffer) {
   if (t->dtype == SL_F32) return sl_f32(t) + i;
-  const sl_bf16 *p = sl_b16(t) + i;
-  for (int64_t j = 0; j < n; j++)
-    buffer[j] = sl_bf16_to_f32(p[j]);
+  sl_bf16_widen(buffer, sl_b16(t) + i, n);
   return buffer;
 }
 
@@ -23,11 +22,9 @@ float *sl_row_place(const sl_tensor *t, int64_t i, int add, float *buffer) {
 
 static void put_bf16(sl_bf16 *p, int64_t n, const float *v, int add) {
   if (add)
-    for (int64_t j = 0; j < n; j++)
-      p[j] = sl_bf16_from_f32(sl_bf16_to_f32(p[j]) + v[j]);
+    sl_bf16_add(p, v, n);
   else
-    for (int64_t j = 0; j < n; j++)
-      p[j] = sl_bf16_from_f32(v[j]);
+    sl_bf16_round(p, v, n);
 }
 
 void sl_row_put(const sl_tensor *t, int64_t i, int64_t n, const float *v,

@@ -7,7 +7,10 @@
  *   k0  = -scale * sum(g) / M
  *   k1  = -scale * rstd^2 * sum(g * (y - mean)) / M
  * k0 and k1 are 0 where the statistics are constants (eval). Nothing but y is
- * kept for backward: pre and the slope are computed again. */
+ * kept for backward: pre and the slope are computed again.
+ *
+ * y, z, the residual and their gradients are of one type, f32 or bf16;
+ * arithmetic, statistics and coefficients are f32. */
 #ifndef SL_CPU_NORM_H
 #define SL_CPU_NORM_H
 
@@ -32,32 +35,39 @@ typedef struct sl_norm_sums {
 void sl_norm_sums_clear(sl_norm_sums *s, int64_t channels);
 
 /* Adds rows of y to a worker's statistics. */
-void sl_norm_stats(sl_norm_sums *s, const float *y, int64_t rows, int64_t c);
+void sl_norm_stats(sl_norm_sums *s, sl_dtype type, const void *y, int64_t rows,
+                   int64_t c);
 
 /* Adds each channel's sum over the rows to `to`: a bias's gradient. */
-void sl_norm_add_rows(double *to, const float *y, int64_t rows, int64_t c);
+void sl_norm_add_rows(double *to, sl_dtype type, const void *y, int64_t rows,
+                      int64_t c);
 
 /* scale and shift from gamma, beta, and k's mean and rstd. */
 void sl_norm_affine(sl_norm_coefs *k, const float *gamma, const float *beta,
                     int64_t c);
 
 /* z = act(pre); residual may be NULL, z may be y. */
-void sl_norm_apply(float *z, const float *y, const float *residual,
+void sl_norm_apply(sl_dtype type, void *z, const void *y, const void *residual,
                    int64_t rows, int64_t c, const float *scale,
                    const float *shift, sl_act act);
 
+/* Rows that backward reads; residual may be NULL. */
+typedef struct sl_norm_rows {
+  sl_dtype type;
+  const void *dz, *y, *residual;
+  int64_t rows, c;
+} sl_norm_rows;
+
 /* Adds rows to a worker's gradient sums. */
-void sl_norm_reduce(sl_norm_sums *s, const float *dz, const float *y,
-                    const float *residual, int64_t rows, int64_t c,
+void sl_norm_reduce(sl_norm_sums *s, const sl_norm_rows *in,
                     const sl_norm_coefs *k, sl_act act);
 
 /* dy and the residual's gradient of a chunk; either may be NULL. */
 typedef struct sl_norm_dout {
-  float *dy, *dresidual;
+  void *dy, *dresidual;
   int add_dy, add_dresidual;
 } sl_norm_dout;
-void sl_norm_grad(const sl_norm_dout *d, const float *dz, const float *y,
-                  const float *residual, int64_t rows, int64_t c,
+void sl_norm_grad(const sl_norm_dout *d, const sl_norm_rows *in,
                   const sl_norm_coefs *k, sl_act act);
 
 #endif

@@ -106,9 +106,9 @@ static void centre(double *to, const double *x, const double *c, int step,
     to[i] = x[i] - c[i * step];
 }
 
-/* A row: its results lie in SL_LANES lanes, joined at the end. */
+/* A row: its results lie in SL_PARTIAL lanes, joined at the end. */
 static void sum_row(const job *j, const task *t) {
-  double buf[SL_BLOCK], lanes[SL_LANES] = {0};
+  double buf[SL_BLOCK], lanes[SL_PARTIAL] = {0};
   const double *c = j->centre ? j->centre + t->result % j->r->outer : NULL;
   const int64_t n = t->end - t->begin;
   for (int64_t i = 0; i < n; i += SL_BLOCK) {
@@ -117,7 +117,7 @@ static void sum_row(const job *j, const task *t) {
     if (c) centre(buf, x, c, 0, m);
     j->f->rows(x, m, lanes);
   }
-  for (int width = SL_LANES / 2; width > 0; width /= 2)
+  for (int width = SL_PARTIAL / 2; width > 0; width /= 2)
     for (int k = 0; k < width; k++)
       lanes[k] += lanes[k + width];
   j->value[t->result] = lanes[0];

@@ -19,10 +19,10 @@ SL_MUST_USE sl_status sl_reduction_open(sl_reduction *r, sl_tensor *x,
                                         const sl_ints *dims);
 void sl_reduction_close(sl_reduction *r);
 
-enum { SL_LANES = 8 };
+enum { SL_PARTIAL = 8 }; /* sums side by side */
 
 /* How a block of n elements goes into sums: `rows` spreads a run of one row
- * over SL_LANES partial sums; `columns` adds element j to sum j. */
+ * over SL_PARTIAL partial sums; `columns` adds element j to sum j. */
 typedef struct sl_summand {
   void (*rows)(const double *x, int n, double *lanes);
   void (*columns)(const double *x, int n, double *sums);
@@ -43,8 +43,8 @@ SL_MUST_USE sl_status sl_reduce_best(const sl_reduction *r, double sign,
   static void name##_rows(const double *restrict in, int n,                    \
                           double *restrict lanes) {                            \
     int i = 0;                                                                 \
-    for (; i + SL_LANES <= n; i += SL_LANES)                                   \
-      for (int k = 0; k < SL_LANES; k++) {                                     \
+    for (; i + SL_PARTIAL <= n; i += SL_PARTIAL)                               \
+      for (int k = 0; k < SL_PARTIAL; k++) {                                   \
         const double x = in[i + k];                                            \
         lanes[k] += map;                                                       \
       }                                                                        \

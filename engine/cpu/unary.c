@@ -6,6 +6,7 @@
  * slope, so the tape need not keep it. */
 #include "cpu/cpu.h"
 #include "cpu/rows.h"
+#include "cpu/simd.h"
 #include "cpu/vmath.h"
 
 typedef void float_block(const float *in, float *out, int n);
@@ -78,13 +79,15 @@ static sl_status backward(const sl_call *c, slope_block *slope) {
 }
 
 #define FLOAT(name, value, slope)                                              \
-  static void name##_block(const float *restrict in, float *restrict out,      \
-                           int n) {                                            \
+  SL_SIMD                                                                      \
+  static void name##_values(const float *restrict in, float *restrict out,     \
+                            int n) {                                           \
     for (int i = 0; i < n; i++) {                                              \
       const float x = in[i];                                                   \
       out[i] = (float)(value);                                                 \
     }                                                                          \
   }                                                                            \
+  SL_SIMD                                                                      \
   static void name##_slope(const float *restrict in, const float *restrict dy, \
                            float *restrict out, int n) {                       \
     for (int i = 0; i < n; i++) {                                              \
@@ -103,7 +106,7 @@ static sl_status backward(const sl_call *c, slope_block *slope) {
   }
 #define KERNELS(name, whole)                                                   \
   sl_status sl_cpu_##name(const sl_call *c) {                                  \
-    return forward(c, name##_block, whole);                                    \
+    return forward(c, name##_values, whole);                                   \
   }                                                                            \
   sl_status sl_cpu_##name##_grad(const sl_call *c) {                           \
     return backward(c, name##_slope);                                          \

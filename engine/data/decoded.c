@@ -68,6 +68,12 @@ const sl_kept *sl_decoded_get(const sl_decoded *d, int64_t row,
   return d->file && sl_pixel_file_get(d->file, row, id, room) ? room : NULL;
 }
 
+const sl_kept *sl_decoded_own(const sl_decoded *d, int64_t row) {
+  const sl_file_id none = {0};
+  const sl_kept *k = row >= 0 && row < d->n ? atomic_load(&d->rows[row]) : NULL;
+  return k && sl_file_id_equal(&k->id, &none) ? k : NULL;
+}
+
 static sl_kept *copy_of(const sl_kept *what) {
   const sl_image *from = &what->image;
   sl_kept *k = sl_alloc(1, sizeof *k);

@@ -30,6 +30,10 @@ void sl_decoded_set_file(sl_decoded *d, sl_pixel_file *f);
 const sl_kept *sl_decoded_get(const sl_decoded *d, int64_t row,
                               const sl_file_id *id, sl_kept *room);
 
+/* An image that has no file of its own, put with an id of zeros: it is what it
+ * is. NULL: row is not such. */
+const sl_kept *sl_decoded_own(const sl_decoded *d, int64_t row);
+
 /* Keeps a copy of what->image if there is room and the row has none. A failure
  * to do so is none: the file will be decoded again. */
 void sl_decoded_put(sl_decoded *d, int64_t row, const sl_kept *what);

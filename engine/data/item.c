@@ -232,7 +232,8 @@ sl_status sl_item_load(const sl_item_pipeline *p, const char *path,
   sl_file_id file = {0};
   const sl_kept *kept = NULL;
   int done = 0;
-  if (s->decoded) {
+  if (s->decoded) kept = sl_decoded_own(s->decoded, id.index);
+  if (s->decoded && !kept) {
     SL_TRY(sl_file_id_of(path, &file));
     kept = sl_decoded_get(s->decoded, id.index, &file, &s->room);
   }

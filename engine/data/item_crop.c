@@ -15,6 +15,18 @@ static const sl_item_option options[] = {
     {0},
 };
 
+static const sl_item_option random_options[] = {
+    SL_SIZE_OPTION(sl_crop_opts),
+    PAD_OPTION,
+    {.name = "pad",
+     .help = "pixels put around the image first, so that a window of its own "
+             "size moves by up to as many",
+     .type = SL_ITEM_OPT_INT,
+     .offset = offsetof(sl_crop_opts, pad),
+     .max = 16384},
+    {0},
+};
+
 static void middle(const sl_crop_opts *o, int h, int w, sl_item_view *v) {
   const int x = sl_half(w - o->size.w), y = sl_half(h - o->size.h);
   *v = sl_item_view_make(x, y, o->size.w, o->size.h, o->size.h, o->size.w);
@@ -39,8 +51,8 @@ static void random_crop(const sl_item_opts *opts, int h, int w, int train,
   const sl_crop_opts *o = &opts->random_crop;
   middle(o, h, w, v);
   if (!train) return;
-  v->x = place(rng, w - o->size.w);
-  v->y = place(rng, h - o->size.h);
+  v->x = place(rng, w + 2 * o->pad - o->size.w) - o->pad;
+  v->y = place(rng, h + 2 * o->pad - o->size.h) - o->pad;
 }
 
 const sl_transform_info sl_transform_random_crop = {
@@ -49,7 +61,7 @@ const sl_transform_info sl_transform_random_crop = {
             "middle), without resizing; pads what is missing.",
     .order = 1,
     .fixes_size = 1,
-    .options = options,
+    .options = random_options,
     .view = random_crop,
 };
 

@@ -42,6 +42,7 @@ static void set_default(const sl_item_option *o, sl_item_opts *opts) {
   case SL_ITEM_OPT_PAIR:
     memcpy(field, o->def, sizeof o->def);
     break;
+  case SL_ITEM_OPT_INT:
   case SL_ITEM_OPT_ENUM:
     *(int *)field = (int)o->def[0];
     break;
@@ -72,6 +73,7 @@ static int values(const sl_item_option *o, const sl_item_opts *opts,
   case SL_ITEM_OPT_FLOAT:
     v[0] = *(const double *)field;
     return 1;
+  case SL_ITEM_OPT_INT:
   case SL_ITEM_OPT_ENUM:
     v[0] = *(const int *)field;
     return 1;

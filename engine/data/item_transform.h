@@ -40,6 +40,7 @@ typedef struct sl_random_resized_crop_opts {
 typedef struct sl_crop_opts { /* of random_crop and crop_pad */
   sl_hw size;
   int pad_mode;
+  int pad; /* pixels put around the image first; of random_crop */
 } sl_crop_opts;
 
 typedef struct sl_flip_item_opts {
@@ -50,12 +51,13 @@ typedef union sl_item_opts {
   sl_resize_opts resize;
   sl_random_resized_crop_opts random_resized_crop;
   sl_crop_opts random_crop, crop_pad;
-  sl_flip_item_opts flip_item;
+  sl_flip_item_opts flip_item, alternating_flip;
 } sl_item_opts;
 
 /* How an option is written by a user and lies in its struct. */
 typedef enum sl_item_opt_type {
   SL_ITEM_OPT_SIZE,  /* sl_hw: one number, or {height, width} */
+  SL_ITEM_OPT_INT,   /* int */
   SL_ITEM_OPT_FLOAT, /* double */
   SL_ITEM_OPT_PAIR,  /* double[2]: {least, most} */
   SL_ITEM_OPT_ENUM   /* int: one of names */

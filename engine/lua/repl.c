@@ -168,10 +168,23 @@ static void print_error(lua_State *L) {
   fprintf(stderr, "%s\n", slua_error_text(L));
 }
 
+/* A value with a function __show (a picture) is printed as what that gives. */
+static void show_results(lua_State *L, int n) {
+  for (int i = 1; i <= n; i++) {
+    if (luaL_getmetafield(L, i, "__show") == LUA_TNIL) continue;
+    lua_pushvalue(L, i);
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+      lua_replace(L, i);
+    else
+      print_error(L), lua_pop(L, 1);
+  }
+}
+
 static void print_results(lua_State *L) {
   const int n = lua_gettop(L);
   if (n == 0) return;
   luaL_checkstack(L, LUA_MINSTACK, "too many results to print");
+  show_results(L, n);
   lua_getglobal(L, "print");
   lua_insert(L, 1);
   if (lua_pcall(L, n, 0, 0) != LUA_OK) print_error(L);

@@ -4,14 +4,24 @@
  *       `decoded` of loaders over these files, as many as like; `bytes` of
  *       pixels in memory at most; what does not fit goes to a file in `folder`
  *       (nil: none), whose files take `file_bytes` together
+ *   data.cifar(folder, files) -> decoded, n, names: CIFAR-10's binary files,
+ *       all in memory; files, an empty list, gets their items, of which the
+ *       first n are for training; names of the classes, in their order
  *   decoded:bytes() -> what is kept in memory now, and the size of the file
  *   decoded:close(), <close>: at the latest with the last of its loaders */
 #include "base/log.h"
+#include "data/cifar.h"
 #include "lua/slua_data.h"
 
 typedef struct decoded_box {
   sl_decoded *d;
 } decoded_box;
+
+/* Holds what was read while Lua's copies of it are made. */
+#define CIFAR "sota.cifar"
+typedef struct cifar_box {
+  sl_cifar set;
+} cifar_box;
 
 sl_decoded *slua_check_decoded(lua_State *L, int arg) {
   const decoded_box *b = luaL_checkudata(L, arg, SLUA_DECODED);
@@ -43,6 +53,34 @@ static int new_decoded(lua_State *L) {
   return 1;
 }
 
+/* The box comes first: what is read goes there before Lua is called again. */
+static int cifar(lua_State *L) {
+  const char *folder = luaL_checkstring(L, 1);
+  sl_files *files = slua_check_files(L, 2);
+  decoded_box *b = lua_newuserdatauv(L, sizeof *b, 0);
+  b->d = NULL;
+  luaL_setmetatable(L, SLUA_DECODED);
+  cifar_box *c = lua_newuserdatauv(L, sizeof *c, 0);
+  *c = (cifar_box){0};
+  luaL_setmetatable(L, CIFAR);
+  slua_check(L, sl_cifar_open(folder, files, &c->set), "cifar10");
+  b->d = sl_decoded_retain(c->set.images);
+  lua_pushvalue(L, -2);
+  lua_pushinteger(L, c->set.n_train);
+  lua_createtable(L, c->set.n_classes, 0);
+  for (int k = 0; k < c->set.n_classes; k++) {
+    lua_pushstring(L, c->set.names[k]);
+    lua_seti(L, -2, k + 1);
+  }
+  return 3;
+}
+
+static int close_cifar(lua_State *L) {
+  cifar_box *c = luaL_checkudata(L, 1, CIFAR);
+  sl_cifar_clear(&c->set);
+  return 0;
+}
+
 static int close_decoded(lua_State *L) {
   decoded_box *b = luaL_checkudata(L, 1, SLUA_DECODED);
   sl_decoded_release(b->d);
@@ -64,8 +102,11 @@ int slua_open_decoded(lua_State *L) {
                               {"close", close_decoded},
                               {"bytes", bytes},
                               {NULL, NULL}};
-  const luaL_Reg functions[] = {{"decoded", new_decoded}, {NULL, NULL}};
+  const luaL_Reg functions[] = {
+      {"decoded", new_decoded}, {"cifar", cifar}, {NULL, NULL}};
+  const luaL_Reg cifar_methods[] = {{"__gc", close_cifar}, {NULL, NULL}};
   slua_new_class(L, SLUA_DECODED, methods);
+  slua_new_class(L, CIFAR, cifar_methods);
   slua_data_table(L);
   luaL_setfuncs(L, functions, 0);
   lua_pop(L, 1);

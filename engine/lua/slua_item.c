@@ -8,6 +8,8 @@
  *   pipeline:size(train) -> h, w
  *   data.image_size(path) -> height, width, as shown; reads the header alone
  *   data.transforms() -> list of {name=, help=, options = {{name=, help=}}} */
+#include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,8 +55,8 @@ static void pair(const reading *r, int at, const char *wanted, double v[2]) {
   }
 }
 
-static int whole(const reading *r, int at, double v) {
-  if (v != (double)(int)v) wrong(r, at, "a whole number, or {height, width}");
+static int whole(const reading *r, int at, double v, const char *wanted) {
+  if (!(fabs(v) <= INT_MAX) || v != (double)(int)v) wrong(r, at, wanted);
   return (int)v;
 }
 
@@ -67,7 +69,12 @@ static void read_size(const reading *r, int at, sl_hw *size) {
     pair(r, at, wanted, v);
   if (!(v[0] >= 0 && v[0] <= 1e6 && v[1] >= 0 && v[1] <= 1e6))
     wrong(r, at, wanted);
-  *size = (sl_hw){whole(r, at, v[0]), whole(r, at, v[1])};
+  *size = (sl_hw){whole(r, at, v[0], wanted), whole(r, at, v[1], wanted)};
+}
+
+static int read_whole(const reading *r, int at) {
+  static const char wanted[] = "a whole number";
+  return whole(r, at, number(r, at, wanted), wanted);
 }
 
 static int read_name(const reading *r, int at) {
@@ -94,6 +101,10 @@ static void read_option(const reading *r, int at, sl_item_opts *opts) {
   case SL_ITEM_OPT_SIZE:
     read_size(r, at, &size);
     memcpy(field, &size, sizeof size);
+    break;
+  case SL_ITEM_OPT_INT:
+    choice = read_whole(r, at);
+    memcpy(field, &choice, sizeof choice);
     break;
   case SL_ITEM_OPT_FLOAT:
     v[0] = number(r, at, "a number");

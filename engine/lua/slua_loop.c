@@ -15,7 +15,7 @@
  *   table      true: the epoch table on stdout
  *   progress   true: the progress line on stderr, if that is a terminal
  *   history    file name of history.csv [, history_append = true]
- * Returns the recorder: {values = rows, losses, lrs, names}.
+ * Returns the recorder: {values = rows, losses, lrs, moms, iters, names}.
  *
  * core.validate(spec) makes one pass over spec.valid and returns its row.
  * core.cancel.batch and its like are what callbacks raise: error(cancel.fit).
@@ -26,9 +26,10 @@
 #include "lua/slua_train.h"
 #include "ops/tape.h"
 
-#define RUN    "sota.run"
-#define CANCEL "sota.cancel"
-#define STOP   "sota.stop"
+#define RUN      "sota.run"
+#define CANCEL   "sota.cancel"
+#define STOP     "sota.stop"
+#define RECORDER "sota.recorder"
 
 /* --- reading the spec ------------------------------------------------------
  */
@@ -115,7 +116,8 @@ static void read_optim(lua_State *L, slua_run *r, int spec) {
   lua_pop(L, 1);
 }
 
-/* learner.recorder = {values = {}, names = {...}} */
+/* learner.recorder = {values = {}, names = {...}}; core.recorder_meta is its
+ * metatable, to which the Lua library adds methods. */
 static void new_recorder(lua_State *L, const slua_run *r, int learner) {
   lua_createtable(L, 0, 4);
   lua_newtable(L);
@@ -126,6 +128,7 @@ static void new_recorder(lua_State *L, const slua_run *r, int learner) {
     lua_seti(L, -2, i + 1);
   }
   lua_setfield(L, -2, "names");
+  luaL_setmetatable(L, RECORDER);
   lua_setfield(L, learner, "recorder");
 }
 
@@ -206,6 +209,15 @@ static void push_series(lua_State *L, const sl_series *s) {
   }
 }
 
+/* The training batches that had been done at the end of each epoch. */
+static void push_iters(lua_State *L, const sl_recorder *r) {
+  lua_createtable(L, r->n_rows, 0);
+  for (int i = 0; i < r->n_rows; i++) {
+    lua_pushinteger(L, r->rows[i].batches);
+    lua_seti(L, -2, i + 1);
+  }
+}
+
 /* Leaves learner.recorder on top, complete. */
 static void finish_recorder(lua_State *L, slua_run *r) {
   lua_getfield(L, 3, "recorder");
@@ -219,6 +231,10 @@ static void finish_recorder(lua_State *L, slua_run *r) {
   lua_setfield(L, -2, "losses");
   push_series(L, &r->recorder.lrs);
   lua_setfield(L, -2, "lrs");
+  push_series(L, &r->recorder.moms);
+  lua_setfield(L, -2, "moms");
+  push_iters(L, &r->recorder);
+  lua_setfield(L, -2, "iters");
 }
 
 void slua_raise(lua_State *L, sl_status status, const char *what) {
@@ -316,6 +332,8 @@ int slua_open_loop(lua_State *L) {
   lua_pushcfunction(L, stop_to_string);
   lua_setfield(L, -2, "__tostring");
   lua_pop(L, 2);
+  luaL_newmetatable(L, RECORDER);
+  lua_setfield(L, -2, "recorder_meta");
   open_cancel(L);
   luaL_setfuncs(L, functions, 0);
   lua_createtable(L, SL_EVENT_COUNT, 0);

@@ -47,22 +47,32 @@ static void get_threads(lua_State *L) {
   lua_pushinteger(L, sl_pool_size());
 }
 
+enum { AUTO, F32, BF16 }; /* positions in precisions */
+
+/* can_bf16() -> whether models can be trained in bf16 on the default device */
+static int can_bf16(lua_State *L) {
+  lua_pushboolean(L, sl_backend_default()->bf16() != SL_BF16_NONE);
+  return 1;
+}
+
 static void set_precision(lua_State *L) {
   const char *s = luaL_checkstring(L, 2);
   for (int i = 0; precisions[i]; i++)
     if (strcmp(s, precisions[i]) == 0) {
-      if (i == 2)
-        luaL_error(L, "precision: bf16 training is not available on this "
-                      "device; use f32 or auto");
+      if (i == BF16 && sl_backend_default()->bf16() == SL_BF16_NONE)
+        luaL_error(L, "precision: this processor has no bf16 arithmetic "
+                      "(AVX-512 is wanted); use f32 or auto");
       precision = i;
       return;
     }
   luaL_error(L, "precision must be auto, f32 or bf16, not '%s'", s);
 }
 
-/* What "auto" comes to: f32 wherever bf16 kernels are missing. */
+/* What "auto" comes to: bf16 where that is fast. */
 static void get_precision(lua_State *L) {
-  lua_pushstring(L, "f32");
+  int p = precision;
+  if (p == AUTO) p = sl_backend_default()->bf16() == SL_BF16_FAST ? BF16 : F32;
+  lua_pushstring(L, precisions[p]);
 }
 
 static void set_deterministic(lua_State *L) {
@@ -130,8 +140,11 @@ static int random_state(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg functions[] = {
-    {"set", set}, {"get", get}, {"random_state", random_state}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"set", set},
+                                     {"get", get},
+                                     {"can_bf16", can_bf16},
+                                     {"random_state", random_state},
+                                     {NULL, NULL}};
 
 int slua_open_settings(lua_State *L);
 int slua_open_settings(lua_State *L) {

@@ -51,10 +51,11 @@ sl_status sl_norm_check_residual(const sl_call *c, int i, const sl_spec *out) {
 static sl_status infer(const sl_call *c, void *opts, sl_shapes *s) {
   const sl_norm_opts *o = opts;
   const sl_tensor *x = c->in[0];
-  SL_REQUIRE(x->dtype == SL_F32 && x->rank >= 2, SL_ESHAPE,
-             "x must be f32 with channels last, of two dimensions or more, "
-             "not %s",
-             sl_shape_text(x));
+  SL_REQUIRE(
+      sl_dtype_is_float(x->dtype) && x->rank >= 2, SL_ESHAPE,
+      "x must be f32 or bf16 with channels last, of two dimensions or more, "
+      "not %s",
+      sl_shape_text(x));
   const int64_t channels = x->shape[x->rank - 1];
   SL_REQUIRE(channels > 0, SL_ESHAPE, "x has no channels: %s",
              sl_shape_text(x));

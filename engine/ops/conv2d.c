@@ -19,8 +19,8 @@ static const sl_option options[] = {
 };
 
 static sl_status check_tensors(const sl_tensor *x, const sl_tensor *w) {
-  SL_REQUIRE(x->dtype == SL_F32 && x->rank == 4, SL_ESHAPE,
-             "x must be f32 (N, H, W, C), not %s", sl_shape_text(x));
+  SL_REQUIRE(sl_dtype_is_float(x->dtype) && x->rank == 4, SL_ESHAPE,
+             "x must be f32 or bf16 (N, H, W, C), not %s", sl_shape_text(x));
   SL_REQUIRE(w->dtype == SL_F32 && w->rank == 4, SL_ESHAPE,
              "weight must be f32 (O, KH, KW, C/groups), not %s",
              sl_shape_text(w));
@@ -96,7 +96,7 @@ static sl_status infer(const sl_call *c, void *opts, sl_shapes *s) {
                        bias->shape[0] == g.o),
              SL_ESHAPE, "bias must be f32 (%" PRId64 "), not %s", g.o,
              bias ? sl_shape_text(bias) : "");
-  sl_conv_spec(&g, SL_F32, &s->out[0]);
+  sl_conv_spec(&g, c->in[0]->dtype, &s->out[0]);
   return SL_OK;
 }
 
@@ -104,7 +104,7 @@ const sl_op sl_op_conv2d = {
     .name = "conv2d",
     .args = "x, weight [, bias]",
     .help = "Convolution. x is (N, H, W, C), weight (O, KH, KW, C/groups), "
-            "bias (O); the result is (N, OH, OW, O).",
+            "bias (O), both f32; the result is (N, OH, OW, O) of x's type.",
     .example = "return sota.conv2d(sota.ones(1, 5, 5, 3), "
                "sota.ones(2, 3, 3, 3), {padding = 1, stride = 2}):shape()",
     .n_in = 2,

@@ -26,7 +26,7 @@ typedef struct sl_conv_geometry {
 } sl_conv_geometry;
 
 /* The geometry of x, weight and options; the error says which sizes do not
- * fit. Both must be f32. */
+ * fit. x must be f32 or bf16, the weight f32. */
 SL_MUST_USE sl_status sl_conv_geometry_of(sl_conv_geometry *g,
                                           const sl_tensor *x,
                                           const sl_tensor *weight,

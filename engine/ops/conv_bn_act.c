@@ -31,7 +31,7 @@ static sl_status infer(const sl_call *c, void *opts, sl_shapes *s) {
   sl_conv_geometry g;
   SL_TRY(sl_conv_bn_act_geometry(&g, c, o));
   SL_TRY(sl_norm_check(c, SL_CBA_GAMMA, g.o, g.n * g.oh * g.ow, o->training));
-  sl_conv_spec(&g, SL_F32, &s->out[0]);
+  sl_conv_spec(&g, c->in[SL_CBA_X]->dtype, &s->out[0]);
   SL_TRY(sl_norm_check_residual(c, SL_CBA_RESIDUAL, &s->out[0]));
   s->lazy = !c->in[SL_CBA_RESIDUAL];
   s->n_saved = 3; /* y, mean, 1 / sqrt(var + eps) */

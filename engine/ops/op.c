@@ -7,6 +7,7 @@
 #include <stdalign.h>
 #include <string.h>
 
+#include "ops/profile.h"
 #include "ops/tape.h"
 
 #define SL_OP(name)        [SL_OP_##name] = &sl_op_##name,
@@ -85,6 +86,15 @@ static sl_status contiguous(sl_tensor *t, sl_tensor **out) {
   return sl_op_run(SL_OP_contiguous, &t, 1, NULL, out);
 }
 
+static sl_status materialise(sl_tensor *t) {
+  if (!t->lazy || !sl_profile_on) return sl_tensor_materialise(t);
+  sl_profile_begin();
+  const sl_status status = sl_tensor_materialise(t);
+  const double bytes = 2 * (double)sl_tensor_bytes(t); /* y and z */
+  sl_profile_end(SL_PROFILE_MATERIALISE, (sl_cost){0, bytes});
+  return status;
+}
+
 /* Inputs as the kernels want them: materialised, contiguous. held gets what
  * must be released after the call. */
 static sl_status prepare(const sl_op *op, sl_tensor **in, int n_in,
@@ -97,7 +107,7 @@ static sl_status prepare(const sl_op *op, sl_tensor **in, int n_in,
                "input %d is on %s but others are on %s", i + 1,
                in[i]->backend->name, backend->name);
     const unsigned bit = op->variadic ? 1u : 1u << i;
-    if (!(op->lazy_in & bit)) SL_TRY(sl_tensor_materialise(in[i]));
+    if (!(op->lazy_in & bit)) SL_TRY(materialise(in[i]));
     if (in[i]->lazy || (op->strided_in & bit) || sl_tensor_is_contiguous(in[i]))
       continue;
     SL_REQUIRE(!(op->written_in & bit), SL_EINVAL,
@@ -143,6 +153,20 @@ static sl_status run_kernel(sl_op_id id, sl_call *c, const sl_shapes *s,
   return b->kernels[id].forward(c);
 }
 
+static sl_status run_now(sl_op_id id, sl_call *c, const sl_shapes *s,
+                         const sl_backend *b, int n_saved) {
+  const sl_op *op = registry[id];
+  return op->view ? run_view(op, c, s) : run_kernel(id, c, s, b, n_saved);
+}
+
+static sl_status run_profiled(sl_op_id id, sl_call *c, const sl_shapes *s,
+                              const sl_backend *b, int n_saved) {
+  sl_profile_begin();
+  const sl_status status = run_now(id, c, s, b, n_saved);
+  sl_profile_end_op(id, status == SL_OK ? c : NULL, 0);
+  return status;
+}
+
 static void let_go(sl_tensor **t, int n) {
   for (int i = 0; i < n; i++) {
     sl_tensor_release(t[i]);
@@ -161,7 +185,7 @@ static sl_status run_prepared(sl_op_id id, sl_call *c, void *opts,
   SL_TRY(op->infer(c, opts, &s));
   const int record = wants_grad(op, c), n_saved = record ? s.n_saved : 0;
   sl_status status =
-      op->view ? run_view(op, c, &s) : run_kernel(id, c, &s, b, n_saved);
+      (sl_profile_on ? run_profiled : run_now)(id, c, &s, b, n_saved);
   if (status == SL_OK && record) status = sl_tape_record(id, c, n_saved);
   let_go(c->saved, SL_OP_MAX_SAVED);
   if (status == SL_OK)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "ops/profile.h"
 
 /* One recorded call. base first: tensor/ frees a node through it. */
 typedef struct call_node {
@@ -232,6 +233,20 @@ static int has_dout(const call_node *n) {
   return 0;
 }
 
+static sl_status run_backward(const call_node *n, const sl_call *c) {
+  const sl_op *op = sl_op_get(n->id);
+  if (op->view) return view_backward(c, op, &n->shape[0]);
+  const sl_tensor *given = n->dout[0] ? n->dout[0] : n->dout[1];
+  return given->backend->kernels[n->id].backward(c);
+}
+
+static sl_status run_profiled(const call_node *n, const sl_call *c) {
+  sl_profile_begin();
+  const sl_status status = run_backward(n, c);
+  sl_profile_end_op(n->id, status == SL_OK ? c : NULL, 1);
+  return status;
+}
+
 static sl_status visit(call_node *n) {
   const sl_op *op = sl_op_get(n->id);
   sl_tensor *din[SL_OP_MAX_IN] = {0};
@@ -251,9 +266,7 @@ static sl_status visit(call_node *n) {
   memcpy(c.out, n->out, sizeof c.out);
   memcpy(c.dout, n->dout, sizeof c.dout);
   sl_layer_set(n->layer);
-  if (op->view) return view_backward(&c, op, &n->shape[0]);
-  return n->dout[0] ? n->dout[0]->backend->kernels[n->id].backward(&c)
-                    : n->dout[1]->backend->kernels[n->id].backward(&c);
+  return (sl_profile_on ? run_profiled : run_backward)(n, &c);
 }
 
 static sl_status visit_all(node_list *l) {
@@ -300,6 +313,7 @@ sl_status sl_backward(sl_tensor *loss, sl_tensor *seed) {
              "nothing to differentiate: no tensor with requires_grad went "
              "into this one");
   const char *const layer = sl_layer_get();
+  const sl_phase phase = sl_profile_phase(SL_PHASE_BACKWARD);
   node_list l = {0};
   sl_status status = SL_OK;
   if (((call_node *)loss->node)->done)
@@ -315,5 +329,6 @@ sl_status sl_backward(sl_tensor *loss, sl_tensor *seed) {
   }
   sl_free(l.at);
   sl_layer_set(layer);
+  sl_profile_phase(phase);
   return status;
 }

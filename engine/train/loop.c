@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "ops/profile.h"
 #include "train/loop_internal.h"
 
 #define X(name) #name,
@@ -86,23 +87,31 @@ static sl_flow run_level(sl_loop *l, const level *v, body *f) {
   return fire(l, v->after);
 }
 
+/* A hook whose time is that phase's in a profile. */
+static sl_flow in_phase(sl_loop *l, sl_phase phase, sl_flow (*hook)(void *)) {
+  const sl_phase before = sl_profile_phase(phase);
+  const sl_flow flow = hook(l->hooks.context);
+  sl_profile_phase(before);
+  return flow;
+}
+
 /* --- a batch ---------------------------------------------------------------
  */
 
 static sl_flow backward(sl_loop *l) {
-  return l->hooks.backward(l->hooks.context);
+  return in_phase(l, SL_PHASE_BACKWARD, l->hooks.backward);
 }
 
 static sl_flow step(sl_loop *l) {
-  return l->hooks.step(l->hooks.context);
+  return in_phase(l, SL_PHASE_STEP, l->hooks.step);
 }
 
 static sl_flow do_batch(sl_loop *l) {
   const sl_hooks *h = &l->hooks;
-  GO(h->forward(h->context));
+  GO(in_phase(l, SL_PHASE_FORWARD, h->forward));
   GO(fire(l, SL_ON_after_pred));
   if (l->has_target) {
-    GO(h->loss(h->context));
+    GO(in_phase(l, SL_PHASE_LOSS, h->loss));
     l->has_loss = 1;
   }
   GO(fire(l, SL_ON_after_loss));
@@ -123,7 +132,7 @@ static sl_flow next_batch(sl_loop *l) {
   const double asked = sl_clock();
   l->batch_size = 0;
   l->has_target = l->has_loss = 0;
-  GO(l->hooks.next(l->hooks.context));
+  GO(in_phase(l, SL_PHASE_WAIT, l->hooks.next));
   l->waited += sl_clock() - asked;
   return SL_GO_ON;
 }
@@ -166,9 +175,11 @@ static sl_flow pass(sl_loop *l, const level *v, int training) {
   GO(h->begin(h->context, training, l->epoch, resumes ? l->start_iter : 0,
               &l->n_iter));
   l->training = training;
+  const int was_validating = sl_profile_validating(!training);
   sl_flow flow = h->mode(h->context, training);
   if (flow == SL_GO_ON) flow = run_level(l, v, all_batches);
   h->end(h->context);
+  sl_profile_validating(was_validating);
   l->training = 0;
   return flow;
 }

@@ -57,8 +57,10 @@ static void apply_schedules(sl_loop *l) {
  */
 
 static sl_flow record_train(sl_loop *l) {
-  const double lr = l->optim ? sl_optim_get(l->optim, -1, SL_LR) : (double)NAN;
-  GO(sl_loop_fail(l, sl_recorder_train(l->recorder, l->loss, lr)));
+  const double none = (double)NAN;
+  const double lr = l->optim ? sl_optim_get(l->optim, -1, SL_LR) : none;
+  const double mom = l->optim ? sl_optim_get(l->optim, -1, SL_MOM) : none;
+  GO(sl_loop_fail(l, sl_recorder_train(l->recorder, l->loss, lr, mom)));
   l->smooth_loss = l->recorder->smooth.shown;
   return SL_GO_ON;
 }
@@ -85,6 +87,7 @@ static sl_flow fill_row(sl_loop *l, sl_row *row) {
       .train_loss = r->smooth.shown,
       .valid_loss = sl_mean_value(&r->valid_loss),
       .seconds = sl_clock() - l->epoch_started,
+      .batches = r->losses.n,
   };
   for (int i = 0; i < r->n_metrics; i++)
     row->metric[i] = sl_mean_value(&r->metric[i]);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "ops/profile.h"
 #include "ops/tape.h"
 #include "train/optim_internal.h"
 
@@ -200,7 +201,25 @@ static sl_tensor *gradient(const sl_param *p) {
 
 /* All memory is asked for before anything changes: a step that fails for want
  * of it can be taken again. */
-sl_status sl_optim_step(sl_optim *o) {
+static double bytes_moved(const sl_update *u) {
+  double sum = 0;
+  for (int i = 0; i < u->n_items; i++) {
+    const sl_update_item *t = &u->items[i];
+    const int n = 3 + 2 * ((t->m != NULL) + (t->s != NULL) + (t->slow != NULL));
+    sum += (double)t->n * n * (double)sizeof(float); /* p, m, s: both ways */
+  }
+  return sum;
+}
+
+static sl_status update(const sl_optim *o, const sl_update *u) {
+  if (!sl_profile_on) return o->backend->update(u);
+  sl_profile_begin();
+  const sl_status status = o->backend->update(u);
+  sl_profile_end(SL_PROFILE_UPDATE, (sl_cost){0, bytes_moved(u)});
+  return status;
+}
+
+static sl_status step(sl_optim *o) {
   for (int i = 0; i < o->n; i++)
     if (gradient(&o->at[i])) SL_TRY(sl_optim_ensure_state(o, &o->at[i]));
   const int k = o->options.k, sync = k > 0 && (o->count + 1) % k == 0;
@@ -211,7 +230,14 @@ sl_status sl_optim_step(sl_optim *o) {
   }
   o->count++;
   const sl_update u = {o->rule, (float)o->options.alpha, o->items, o->n_items};
-  return o->n_items ? o->backend->update(&u) : SL_OK;
+  return o->n_items ? update(o, &u) : SL_OK;
+}
+
+sl_status sl_optim_step(sl_optim *o) {
+  const sl_phase phase = sl_profile_phase(SL_PHASE_STEP);
+  const sl_status status = step(o);
+  sl_profile_phase(phase);
+  return status;
 }
 
 void sl_optim_zero_grad(sl_optim *o) {

@@ -44,7 +44,7 @@ void sl_series_free(sl_series *s) {
 
 void sl_recorder_start(sl_recorder *r) {
   r->smooth = sl_smooth_new(0.98);
-  r->losses.n = r->lrs.n = 0;
+  r->losses.n = r->lrs.n = r->moms.n = 0;
   r->n_rows = 0;
   sl_recorder_valid_start(r);
 }
@@ -52,15 +52,18 @@ void sl_recorder_start(sl_recorder *r) {
 void sl_recorder_free(sl_recorder *r) {
   sl_series_free(&r->losses);
   sl_series_free(&r->lrs);
+  sl_series_free(&r->moms);
   sl_free(r->rows);
   r->rows = NULL;
   r->n_rows = r->room = 0;
 }
 
-sl_status sl_recorder_train(sl_recorder *r, double loss, double lr) {
+sl_status sl_recorder_train(sl_recorder *r, double loss, double lr,
+                            double mom) {
   sl_smooth_add(&r->smooth, loss);
   SL_TRY(sl_series_add(&r->losses, r->smooth.shown));
-  return sl_series_add(&r->lrs, lr);
+  SL_TRY(sl_series_add(&r->lrs, lr));
+  return sl_series_add(&r->moms, mom);
 }
 
 void sl_recorder_valid_start(sl_recorder *r) {

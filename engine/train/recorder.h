@@ -37,6 +37,7 @@ typedef struct sl_row {
   double train_loss, valid_loss;
   double metric[SL_MAX_METRICS];
   double seconds;
+  int64_t batches; /* of training, since the fit began */
 } sl_row;
 
 typedef struct sl_series { /* of numbers, one per training batch */
@@ -51,7 +52,8 @@ typedef struct sl_recorder {
   int n_metrics;
   const char *metric_names[SL_MAX_METRICS]; /* borrowed */
   sl_smooth smooth;
-  sl_series losses, lrs; /* smoothed losses, the last group's rates */
+  sl_series losses;    /* smoothed */
+  sl_series lrs, moms; /* of the last group */
   sl_mean valid_loss, metric[SL_MAX_METRICS];
   sl_row *rows;
   int n_rows, room;
@@ -60,7 +62,9 @@ typedef struct sl_recorder {
 void sl_recorder_start(sl_recorder *r); /* before_fit: forgets everything */
 void sl_recorder_free(sl_recorder *r);  /* what it holds, not r */
 
-SL_MUST_USE sl_status sl_recorder_train(sl_recorder *r, double loss, double lr);
+/* mom: NaN where the optimiser has none. */
+SL_MUST_USE sl_status sl_recorder_train(sl_recorder *r, double loss, double lr,
+                                        double mom);
 void sl_recorder_valid_start(sl_recorder *r);
 /* values: n_metrics of them. */
 void sl_recorder_valid(sl_recorder *r, double loss, const double *values,

@@ -6,7 +6,7 @@ local sota = require "sota"
 local names = {
   [""] = "tensor zeros ones full arange rand randn randperm no_grad scope "
     .. "Learner help Interpretation",
-  nn = "Module Parameter Conv2d ConvLayer Linear BatchNorm MaxPool AvgPool "
+  nn = "Module Parameter Conv2d WhiteningConv ConvLayer Linear BatchNorm MaxPool AvgPool "
     .. "AdaptiveAvgPool GlobalAvgPool AdaptiveConcatPool MaxBlurPool Flatten "
     .. "Dropout Sequential ModuleList Identity Lambda ReLU GELU SiLU Swish "
     .. "Mish Sigmoid Tanh SEModule SimpleSelfAttention ResBlock create_head",
@@ -14,20 +14,23 @@ local names = {
     .. "LabelSmoothingCrossEntropyFlat FocalLossFlat BCEWithLogitsLossFlat "
     .. "MSELossFlat L1LossFlat",
   metrics = "accuracy error_rate top_k_accuracy accuracy_multi precision "
-    .. "recall f1_score confusion_matrix ClassReport",
+    .. "recall f1_score precision_multi recall_multi f1_score_multi "
+    .. "confusion_matrix ClassReport",
   data = "DataBlock ImageBlock CategoryBlock MultiCategoryBlock "
     .. "ImageDataLoaders get_image_files parent_label grandparent_label "
     .. "RegexLabeller RandomSplitter GrandparentSplitter IndexSplitter "
     .. "FuncSplitter Resize RandomResizedCrop RandomCrop CropPad FlipItem "
+    .. "AlternatingFlip cifar_transforms cifar10_stats "
     .. "aug_transforms RandomResizedCropGPU RandomErasing Normalize Flip "
     .. "Dihedral Rotate Zoom Warp Brightness Contrast Saturation Hue "
     .. "imagenet_stats cifar_stats read_csv ColReader ColSplitter URLs "
     .. "untar_data demo_data open_data",
-  optim = "Adam AdamW SGD RMSProp RAdam QHAdam Lamb Larc LARS ranger slice",
+  optim = "Adam AdamW SGD RMSProp RAdam QHAdam Lamb Larc LARS ranger slice "
+    .. "decoupled_rates norms_apart",
   callbacks = "Callback Mixup MixUp CutMix GradientAccumulation GradientClip "
     .. "TerminateOnNaN CSVLogger ShortEpoch ProgressiveResize EMA "
     .. "EarlyStopping EarlyStoppingCallback SaveModel SaveModelCallback "
-    .. "ReduceLROnPlateau BnFreeze",
+    .. "ReduceLROnPlateau BnFreeze LookaheadEMA TrainFor",
   model_file = "load_learner",
 }
 

@@ -200,8 +200,8 @@ local spec_meta = {
 }
 
 --- Describes the arguments of `what`. Each is {name, type, default}, and may
---- have required, min, max, choices. A type is one of the words in `is`, or
---- several with "|" between. The result is called with the arguments.
+--- have required, min, max, choices, and help. A type is one of the words in
+--- `is`, or several with "|" between. The result is called with the arguments.
 ---@param what string name of the function, for messages
 ---@param list table[]
 ---@return fun(...): table
@@ -213,5 +213,32 @@ function check.spec(what, list)
   end
   return spec
 end
+
+-- What check.public described: as core.ops() describes operations.
+local functions = {}
+
+local function option_of(p)
+  return {name = p[1], help = p.help, type = p[2], default = p[3],
+          required = p.required, min = p.min, max = p.max or p.min and 1e15,
+          names = p.choices}
+end
+
+--- As check.spec, for a function that help() is to know: each argument has a
+--- help text too.
+---@param what string
+---@param list table[]
+---@param about {help: string, example: string}
+---@return fun(...): table
+function check.public(what, list, about)
+  local options = {}
+  for i, p in ipairs(list) do options[i] = option_of(p) end
+  functions[#functions + 1] = {name = what, help = about.help,
+                               example = about.example, options = options}
+  return check.spec(what, list)
+end
+
+--- The descriptions of all functions that check.public was told of so far.
+---@return table[]
+function check.functions() return functions end
 
 return check

@@ -6,12 +6,14 @@
 --   f1_score(preds, targs)                          macro: mean over classes
 --   precision(preds, targs, {average = "micro"})
 --   precision(preds, targs, {average = "none"})     a tensor, one per class
+--   f1_score_multi{thresh = 0.3}                    items with several labels
 --
 -- Each is an object with reset(), accumulate(learn), value(), as the loop wants
 -- them (engine/lua/slua_hooks.c), and a function of (preds, targs).
 local core = require "sota.core"
 local check = require "sota.check"
 local Confusion = require "sota.confusion"
+local LabelCounts = require "sota.label_counts"
 
 local class_metrics = {}
 
@@ -20,13 +22,25 @@ local class_metrics = {}
 local Counted = {}
 Counted.__index = Counted
 
-function Counted:reset() self.confusion = Confusion.new() end
+function Counted:counts()
+  return self.multi and LabelCounts.new(self.o) or Confusion.new()
+end
+
+function Counted:reset() self.confusion = self:counts() end
+
+local function check_kind(self, learn)
+  local multi = learn.dls and learn.dls.train.multi
+  if self.multi and learn.dls and not multi then
+    check.fail("%s: is for items with several labels; these are of one class "
+      .. "each, for which there is %s", self.name, self.base:gsub("_multi", ""))
+  elseif multi and not self.multi then
+    check.fail("%s: is for items of one class each; these have several labels, "
+      .. "for which there is %s_multi", self.name, self.base)
+  end
+end
 
 function Counted:accumulate(learn)
-  if learn.dls and learn.dls.train.multi then
-    check.fail("%s: is for items of one class each; these have several labels, "
-      .. "for which there is accuracy_multi", self.name)
-  end
+  check_kind(self, learn)
   self.vocab = learn.dls and learn.dls.vocab
   self.confusion:add(learn.pred, learn.yb)
 end
@@ -53,7 +67,7 @@ local function figure(confusion, name, o, vocab, what)
     for c, f in ipairs(confusion:classes()) do list[c] = f[name] + 0.0 end
     return list
   elseif o.average == "micro" then
-    return confusion:accuracy()
+    return confusion:micro(name)
   end
   return confusion:mean(name, o.average == "weighted")
 end
@@ -68,25 +82,34 @@ local function title(base, o)
   return o.average == "macro" and base or base .. "_" .. o.average
 end
 
-local function counted(base, name)
-  local arguments = check.spec(base, {
+local function options_of(base, multi)
+  local list = {
     {"average", "string", "macro", choices = AVERAGES},
     {"class", "string|integer"},
-  })
+  }
+  if multi then
+    list[3] = {"thresh", "number", 0.5}
+    list[4] = {"sigmoid", "boolean", true}
+  end
+  return check.spec(base, list)
+end
+
+local function counted(base, name, multi)
+  local arguments = options_of(base, multi)
   local class = setmetatable({}, {__index = Counted})
   class.__index = class
   function class:__tostring() return self.name end
   local function make(o)
-    local self = setmetatable({name = title(base, o), figure = name, o = o},
-      class)
+    local self = setmetatable({name = title(base, o), base = base,
+      multi = multi, figure = name, o = o}, class)
     self:reset()
     return self
   end
   function class:__call(first, targs, options)
     if core.is_tensor(first) then
       local o = options and arguments(options) or self.o
-      return core.tensor(figure(Confusion.new():add(first, targs), name, o, nil,
-        base))
+      local counts = Counted.counts{multi = multi, o = o}
+      return core.tensor(figure(counts:add(first, targs), name, o, nil, base))
     end
     local o = arguments(first or {})
     if o.average == "none" and not o.class then
@@ -104,6 +127,13 @@ counted("precision", "precision")
 counted("recall", "recall")
 --- Harmonic mean of precision and recall.
 counted("f1_score", "f1")
+
+--- The same where items have several labels, each a yes or no: targs (N, K) of
+--- 0 and 1; yes where sigmoid(preds) > thresh = 0.5 (sigmoid = false: preds are
+--- probabilities already).
+counted("precision_multi", "precision", true)
+counted("recall_multi", "recall", true)
+counted("f1_score_multi", "f1", true)
 
 -- --- functions and the report ------------------------------------------------
 
@@ -124,20 +154,40 @@ end
 local Report = setmetatable({}, {__index = Counted})
 Report.__index = Report
 
-function Report:value() return self.confusion:mean "f1" end
+-- What it counts depends on the labels, known with the first batch.
+function Report:reset() self.confusion = nil end
 
---- The counts of the last validation, i32 (K, K).
-function Report:matrix(normalize) return self.confusion:tensor(normalize) end
+function Report:accumulate(learn)
+  self.multi = learn.dls and learn.dls.train.multi or false
+  self.confusion = self.confusion or self:counts()
+  Counted.accumulate(self, learn)
+end
 
-function Report:__tostring() return self.confusion:report(self.vocab) end
+local function counted_so_far(self)
+  return self.confusion or Confusion.new()
+end
+
+function Report:value() return counted_so_far(self):mean "f1" end
+
+--- The counts of the last validation, i32 (K, K); with several labels an item
+--- (K, 2, 2): of each class {{neither, said only}, {so only, both}}.
+function Report:matrix(normalize)
+  return counted_so_far(self):tensor(normalize)
+end
+
+function Report:__tostring() return counted_so_far(self):report(self.vocab) end
+
+local report_arguments = check.spec("ClassReport", {
+  {"thresh", "number", 0.5}, {"sigmoid", "boolean", true},
+})
 
 --- ClassReport(): a metric whose column is f1 (macro), and that can be printed
 --- after validation: a table of all classes. report:matrix() is the confusion
---- matrix.
-function class_metrics.ClassReport()
-  local self = setmetatable({name = "f1_score"}, Report)
-  self:reset()
-  return self
+--- matrix. thresh and sigmoid are for items with several labels.
+---@param options? {thresh: number, sigmoid: boolean}
+function class_metrics.ClassReport(options)
+  return setmetatable({name = "f1_score", base = "ClassReport",
+    o = report_arguments(options or {})}, Report)
 end
 
 return class_metrics

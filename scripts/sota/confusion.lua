@@ -60,17 +60,20 @@ end
 
 local function share(part, whole) return whole > 0 and part / whole or 0 end
 
--- Of one class: precision, recall, f1, support (items of it), predicted.
+--- Of one class: precision, recall, f1, support (items of it), predicted.
+function Confusion.figures(hits, support, predicted)
+  return {precision = share(hits, predicted), recall = share(hits, support),
+          f1 = share(2 * hits, support + predicted), hits = hits,
+          support = support, predicted = predicted}
+end
+
 local function figures(self, c)
   local support, predicted = 0, 0
   for j = 1, self.n do
     support = support + self.rows[c][j]
     predicted = predicted + self.rows[j][c]
   end
-  local hits = self.rows[c][c]
-  return {precision = share(hits, predicted), recall = share(hits, support),
-          f1 = share(2 * hits, support + predicted), hits = hits,
-          support = support, predicted = predicted}
+  return Confusion.figures(self.rows[c][c], support, predicted)
 end
 
 --- The figures of each class: {precision, recall, f1, support, ...}.
@@ -80,8 +83,7 @@ function Confusion:classes()
   return list
 end
 
---- Share of items that were predicted right; with one answer an item, also
---- precision, recall and f1 over all classes together (micro).
+--- Share of items that were predicted right.
 function Confusion:accuracy()
   local hits, all = 0, 0
   for _, f in ipairs(self:classes()) do
@@ -90,6 +92,13 @@ function Confusion:accuracy()
   return share(hits, all)
 end
 
+--- Precision, recall or f1 over all classes together: with one answer an item
+--- all are the accuracy.
+function Confusion:micro() return self:accuracy() end
+
+--- Does a class take part in means?
+function Confusion:occurs(f) return f.support + f.predicted > 0 end
+
 --- Mean of a figure over the classes that occur, in the targets or in the
 --- predictions; weighted: by their number of items.
 ---@param name string "precision", "recall" or "f1"
@@ -97,7 +106,7 @@ end
 function Confusion:mean(name, weighted)
   local sum, weights = 0, 0
   for _, f in ipairs(self:classes()) do
-    local w = weighted and f.support or (f.support + f.predicted > 0 and 1 or 0)
+    local w = weighted and f.support or (self:occurs(f) and 1 or 0)
     sum, weights = sum + w * f[name], weights + w
   end
   return share(sum, weights)
@@ -147,10 +156,16 @@ function Confusion:most_confused(min_val, vocab)
   return list
 end
 
-local function line(width, name, f)
+--- A line of the report.
+function Confusion:line(width, name, f)
   return ("%s  %9.4f  %9.4f  %9.4f  %9d"):format(
     (" "):rep(width - utf8.len(name)) .. name, f.precision, f.recall, f.f1,
     f.support)
+end
+
+function Confusion:last_line(width, all)
+  return ("%s  %31.4f  %9d"):format((" "):rep(width - #"accuracy")
+    .. "accuracy", self:accuracy(), all)
 end
 
 --- A table: precision, recall, f1 and number of items of each class, then
@@ -166,15 +181,14 @@ function Confusion:report(vocab)
   end
   local lines = {("%s  %9s  %9s  %9s  %9s"):format((" "):rep(width),
     "precision", "recall", "f1", "items")}
-  for _, f in ipairs(list) do lines[#lines + 1] = line(width, f.name, f) end
+  for _, f in ipairs(list) do lines[#lines + 1] = self:line(width, f.name, f) end
   for _, weighted in ipairs{false, true} do
-    lines[#lines + 1] = line(width, weighted and "weighted mean" or "mean", {
+    lines[#lines + 1] = self:line(width, weighted and "weighted mean" or "mean", {
       precision = self:mean("precision", weighted),
       recall = self:mean("recall", weighted), f1 = self:mean("f1", weighted),
       support = all})
   end
-  lines[#lines + 1] = ("%s  %31.4f  %9d"):format(
-    (" "):rep(width - #"accuracy") .. "accuracy", self:accuracy(), all)
+  lines[#lines + 1] = self:last_line(width, all)
   return table.concat(lines, "\n")
 end
 

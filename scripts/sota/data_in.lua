@@ -42,7 +42,8 @@ local of_classes = {CrossEntropyLossFlat = true, FocalLossFlat = true,
                     LabelSmoothingCrossEntropy = true}
 
 --- The outputs of a model against the classes of the data; both numbers are
---- named when they cannot go together.
+--- named when they cannot go together. More outputs than classes can be
+--- trained, but are seldom meant: a warning.
 ---@param pred tensor (N, K)
 function data_in.check_outputs(learn, pred)
   local c, loss = learn.dls.c, learn.loss_func
@@ -53,6 +54,9 @@ function data_in.check_outputs(learn, pred)
   if k < c or multi and k ~= c then
     check.fail("the model has %d output%s, but the data has %d classes: make "
       .. "it with n_out = dls.c", k, k == 1 and "" or "s", c)
+  elseif k > c then
+    warn(("the model has %d outputs, but the data has %d classes: n_out = dls.c"
+      .. " makes as many as are needed"):format(k, c))
   end
 end
 

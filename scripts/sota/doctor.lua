@@ -39,6 +39,21 @@ local function libraries(found)
   end
 end
 
+-- What draws, and what shows it in a terminal.
+local function pictures()
+  local draw = core.draw
+  if draw.missing then
+    line("Cairo, Pango", "missing: no pictures. %s", install(draw.missing))
+  else
+    line("Cairo, Pango", "found")
+    if draw.no_terminal then
+      line("libchafa", "missing: no pictures inside the terminal. %s", install(draw.no_terminal))
+    else
+      line("libchafa", "found")
+    end
+  end
+end
+
 local function formats(found)
   local can, cannot = {}, {}
   for _, f in ipairs(found.formats) do
@@ -97,6 +112,7 @@ return function()
   devices(found)
   print "\nlibraries"
   libraries(found)
+  pictures()
   print "\nimages"
   formats(found)
   print "\nfiles"

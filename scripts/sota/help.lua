@@ -14,6 +14,8 @@ local function described()
   add("operation", core.ops())
   add("item transform", core.data.transforms())
   add("batch transform", core.augment.transforms())
+  require "sota.draw" -- its functions describe themselves when they are loaded
+  add("function", check.functions())
   return all
 end
 

@@ -15,11 +15,13 @@ local parts = {
   options = "sota.options",
   help = "sota.help",
   data = "sota.data",
+  draw = "sota.draw",
   optim = "sota.optim",
   callbacks = "sota.callbacks",
   Learner = "sota.learner",
   Interpretation = "sota.interpretation",
   model_file = "sota.model_file",
+  profile = "sota.profile",
 }
 
 local sota = {}

@@ -56,7 +56,7 @@ function Interpretation.from_learner(learn, options)
   end
   if targs:dim() ~= 1 then
     check.fail("Interpretation.from_learner: each item must have one class; "
-      .. "these have several labels")
+      .. "these have several labels; use the metric ClassReport()")
   end
   local loss_func, preds = learn.loss_func, logits
   if type(loss_func) == "table" and loss_func.activation then
@@ -160,6 +160,21 @@ function Interpretation:top_losses(...)
                   path = path_of(self, i)}
   end
   return setmetatable(list, Items)
+end
+
+--- A picture of the confusion matrix: draw/answers.lua.
+---@param options? {normalize: boolean, title: string, numbers: boolean, to: string}
+---@return Picture
+function Interpretation:plot_confusion_matrix(...)
+  return require "sota.draw.answers".plot_confusion_matrix(self, ...)
+end
+
+--- A picture of the items with the largest losses: draw/answers.lua.
+---@param k? integer 9
+---@param options? {largest: boolean, nrow: integer, ncol: integer, to: string}
+---@return Picture
+function Interpretation:plot_top_losses(...)
+  return require "sota.draw.answers".plot_top_losses(self, ...)
 end
 
 function Interpretation:__tostring() return self:classification_report() end

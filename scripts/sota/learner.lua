@@ -1,5 +1,6 @@
 -- learner.lua -- Learner: data, a model, a loss and an optimiser, and the ways
 -- to train and to use them. The loop itself is C (core.fit).
+local autocast = require "sota.autocast"
 local core = require "sota.core"
 local callbacks = require "sota.callbacks.base"
 local check = require "sota.check"
@@ -37,7 +38,15 @@ local arguments = check.spec("Learner", {
   {"path", "string", "."}, {"model_dir", "string", "models"},
   {"quiet", "boolean", false}, {"history", "string"},
   {"splitter", "callable"}, {"train_bn", "boolean", true},
+  {"precision", "string", choices = {"f32", "bf16"}},
 })
+
+local function check_precision(precision)
+  if precision == "bf16" and not core.can_bf16() then
+    check.fail "precision: this processor has no bf16 arithmetic; use f32"
+  end
+  return precision
+end
 
 local function metric_list(v)
   local list = {}
@@ -73,6 +82,7 @@ end
 ---@field quiet? boolean no table, no progress line
 ---@field splitter? function model -> list of parameter groups: train/groups.lua
 ---@field train_bn? boolean true: norm layers of frozen groups are trained
+---@field precision? string "f32" or "bf16"; sota.get "precision" unless given
 local function new(_, dls, model, options)
   local a = arguments(options or {})
   data_in.check_loaders(dls, "Learner: the first argument")
@@ -81,8 +91,10 @@ local function new(_, dls, model, options)
       .. "xresnet18{n_out = dls.c}, not %s", check.describe(model))
   end
   a.loaders, a.model = dls, model
+  check_precision(a.precision)
   a.metrics, a.cbs = metric_list(a.metrics), callbacks.flatten(a.cbs, {})
   a.opt_func = a.opt_func or optim.Adam
+  optim.check(a.opt_func)
   a.loss_func = losses.resolve(a.loss_func or (dls.train.multi
     and losses.BCEWithLogitsLossFlat or losses.CrossEntropyLossFlat))
   a.epochs_done = 0
@@ -111,7 +123,28 @@ function Learner:with_opt(reset)
   return self.opt
 end
 
-local function forward(self, x) return self.model(x) end
+--- From now on the model's activations are bf16: about twice as fast where
+--- the processor has instructions for it, at half the memory. Weights, sums,
+--- statistics and the loss stay f32.
+---@return Learner
+function Learner:to_bf16()
+  self.precision = check_precision "bf16"
+  return self
+end
+
+--- From now on everything is f32.
+---@return Learner
+function Learner:to_f32()
+  self.precision = "f32"
+  return self
+end
+
+local function forward(self, x)
+  if (self.precision or core.get "precision") == "bf16" then
+    return autocast.run(self.model, x)
+  end
+  return self.model(x)
+end
 
 -- batch_loss(learn, pred, y): a callback may set it in before_batch, where the
 -- loss of that one batch is another than loss_func(pred, y).
@@ -165,6 +198,7 @@ local function run(self, n_epoch, schedule, o)
   local function epoch_of(epoch) return base + epoch end
   spec.n_epoch, spec.schedule, spec.optim = n_epoch, schedule, self.opt
   spec.train = self.dls.train:spec(epoch_of)
+  self.n_step = o.n_step or n_epoch * spec.train.n -- for callbacks
   spec.valid = self.dls.valid and self.dls.valid:spec(first_epoch)
   spec.table, spec.progress = not self.quiet, not self.quiet
   spec.history, spec.history_append = self.history, self.history_begun
@@ -342,10 +376,49 @@ function Learner:predict(path)
     model_file.thresh_of(self))
 end
 
+-- --- pictures ----------------------------------------------------------------
+
+--- A picture of a training batch after the callbacks: draw/batch.lua.
+---@param options? {n: integer, before: boolean, nrow: integer, ncol: integer, title: string, to: string}
+---@return Picture
+function Learner:show_batch(...)
+  return require "sota.draw.batch".of_learner(self, ...)
+end
+
+--- A picture of images with labels and answers: draw/answers.lua.
+---@param options? {n: integer, dl: DataLoader, nrow: integer, ncol: integer, to: string}
+---@return Picture
+function Learner:show_results(...)
+  return require "sota.draw.answers".show_results(self, ...)
+end
+
+--- A picture of the kernels of the first convolution: draw/looks.lua.
+---@param options? {n: integer, ncol: integer, to: string}
+---@return Picture
+function Learner:show_filters(...)
+  return require "sota.draw.looks".show_filters(self, ...)
+end
+
+--- A picture of an image's versions in test-time augmentation, with what the
+--- model says of each: draw/looks.lua.
+---@param path string an image file
+---@param options? {n: integer, beta: number, ncol: integer, to: string}
+---@return Picture
+function Learner:show_tta(...)
+  return require "sota.draw.looks".show_tta(self, ...)
+end
+
+-- learn.recorder:plot_loss() and its like; loaded when the first is called.
+function core.recorder_meta.__index(_, name)
+  return require "sota.draw.curves".recorder[name]
+end
+
 for _, part in ipairs{"sota.tta", "sota.training_loop", "sota.train.freeze",
-                      "sota.train.fine_tune", "sota.train.lr_find"} do
+                      "sota.train.fine_tune", "sota.train.lr_find",
+                      "sota.train.triangular"} do
   for name, f in pairs(require(part)) do Learner[name] = f end
 end
+Learner.tta_translate = require("sota.tta_translate").tta_translate
 
 -- --- files -------------------------------------------------------------------
 

@@ -28,7 +28,8 @@ require "sota.module_text"
 -- Layer -> file in layers/ that defines it. A new layer: a file that returns
 -- {Name = class, ...}, and its names here.
 local files = {
-  conv = "Conv2d ConvLayer",
+  conv = "Conv2d ConvLayer conv_norm_act",
+  whitening = "WhiteningConv",
   linear = "Linear",
   norm = "BatchNorm BatchNorm1d BatchNorm2d",
   pool = "MaxPool AvgPool AdaptiveAvgPool GlobalAvgPool "

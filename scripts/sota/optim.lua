@@ -50,6 +50,14 @@ local function decays(name, owner, wd_bn_bias)
   return not (owner.is_norm or name == "bias" or name:find "%.bias$")
 end
 
+--- Fails unless it is Adam, SGD{...} and the like.
+---@param recipe any
+function optim.check(recipe)
+  if getmetatable(recipe) == Recipe then return end
+  check.fail("opt_func must be an optimiser such as Adam or SGD{mom = 0.9}, "
+    .. "not %s", check.describe(recipe))
+end
+
 --- The optimiser of a model's parameters.
 ---@param recipe table Adam, SGD{...}
 ---@param model module
@@ -57,10 +65,7 @@ end
 ---@return optimiser
 function optim.make(recipe, model, options)
   options = options or {}
-  if getmetatable(recipe) ~= Recipe then
-    check.fail("opt_func must be an optimiser such as Adam or SGD{mom = 0.9}, "
-      .. "not %s", check.describe(recipe))
-  end
+  optim.check(recipe)
   local params = {}
   for name, tensor, owner in model:named_parameters() do
     params[#params + 1] = {
@@ -74,5 +79,7 @@ function optim.make(recipe, model, options)
 end
 
 optim.slice = require("sota.train.rates").slice
+optim.norms_apart = require("sota.train.groups").norms_apart
+optim.decoupled_rates = require("sota.train.decoupled").decoupled_rates
 
 return optim

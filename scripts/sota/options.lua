@@ -6,12 +6,14 @@
 --     {"epochs", 5, "how long to train"},
 --     {"arch", "xresnet18", "the network", choices = {"xresnet18", "xresnet50"}},
 --     {"mixup", false, "mix pairs of images"},
+--     {"stages", {"fit", "tta"}, "what to do", choices = {"fit", "tta"}},
 --     {"out", "string", "where to save", optional = true},
 --   }
 --   print(opt.data, opt.epochs)
 --
 -- The type of an option is that of its default. `item-size` on the command line
--- is opt.item_size in Lua. true/false options are --mixup and --no-mixup. With
+-- is opt.item_size in Lua. true/false options are --mixup and --no-mixup. A
+-- default that is a list makes a list: --stages fit,tta. With
 -- `optional = true` the second field names the type and the default is nil.
 -- What is left on the command line is opt[1], opt[2], ...
 local core = require "sota.core"
@@ -21,20 +23,26 @@ local EXIT_USAGE = 2
 local function kind_of(o)
   if o.optional then return o[2] end
   local k = type(o[2])
+  if k == "table" then return "list" end
   return k == "number" and math.type(o[2]) == "integer" and "integer" or k
 end
 
 local function flag(o) return "--" .. o[1]:gsub("_", "-") end
+
+local function default_text(v)
+  return type(v) == "table" and table.concat(v, ",") or tostring(v)
+end
 
 local function help_text(spec, script)
   local lines = {spec[1] or "", "", "usage: sota-lua " .. script .. " [options]", ""}
   for i = 2, #spec do
     local o = spec[i]
     local kind, default = kind_of(o), o[2]
-    local left = flag(o) .. (kind == "boolean" and "" or " " .. kind:upper():sub(1, 3))
+    local left = kind ~= "boolean" and flag(o) .. " " .. kind:upper():sub(1, 3)
+        or (default == true and "--[no-]" .. flag(o):sub(3) or flag(o))
     local right = o[3] or ""
     if o.choices then right = right .. ": " .. table.concat(o.choices, ", ") end
-    if not o.optional then right = ("%s (default %s)"):format(right, tostring(default)) end
+    if not o.optional then right = ("%s (default %s)"):format(right, default_text(default)) end
     lines[#lines + 1] = ("  %-22s %s"):format(left, right)
   end
   lines[#lines + 1] = ("  %-22s %s"):format("--help", "this")
@@ -50,6 +58,11 @@ local converters = {
     local n = tonumber(v)
     return n and math.tointeger(n)
   end,
+  list = function(v)
+    local list = {}
+    for item in v:gmatch "[^,]+" do list[#list + 1] = item end
+    return #list > 0 and list or nil
+  end,
   boolean = function(v)
     if v == "true" or v == "yes" or v == "1" then return true end
     if v == "false" or v == "no" or v == "0" then return false end
@@ -57,17 +70,22 @@ local converters = {
 }
 
 local articles = {string = "a string", number = "a number", integer = "a whole number",
-                  boolean = "true or false"}
+                  boolean = "true or false", list = "values with commas between them"}
+
+local function check_choice(o, value)
+  for _, c in ipairs(o.choices) do if c == value then return end end
+  local text = tostring(value)
+  local near = core.nearest(text, o.choices)
+  fault("%s: there is no '%s'%s; there are: %s", flag(o), text,
+        near and (", did you mean '%s'?"):format(near) or "", table.concat(o.choices, ", "))
+end
 
 local function convert(o, text)
   local kind = kind_of(o)
   local v = converters[kind](text)
   if v == nil then fault("%s wants %s, not '%s'", flag(o), articles[kind], text) end
   if o.choices then
-    for _, c in ipairs(o.choices) do if c == v then return v end end
-    local near = core.nearest(tostring(v), o.choices)
-    fault("%s: there is no '%s'%s; there are: %s", flag(o), text,
-          near and (", did you mean '%s'?"):format(near) or "", table.concat(o.choices, ", "))
+    for _, item in ipairs(kind == "list" and v or {v}) do check_choice(o, item) end
   end
   return v
 end

@@ -125,6 +125,7 @@ local arguments = check.spec("tta", {
   {"ds_idx", "integer", 2, min = 1, max = 2},
   {"views", "string", choices = views.names},
   {"cache", "integer", min = 0},
+  {"item_tfms", "any"}, {"batch_tfms", "any"},
 })
 
 local function loader_of(learn, a)
@@ -133,7 +134,12 @@ local function loader_of(learn, a)
     check.fail("tta: dl must be a loader, such as dls.valid or "
       .. "dls:test_dl(paths), not %s", check.describe(dl))
   end
-  return dl
+  if not (a.item_tfms or a.batch_tfms) then return dl end
+  if not dl.with_tfms then
+    check.fail("tta: item_tfms and batch_tfms need a loader of images, such as "
+      .. "dls.valid")
+  end
+  return dl:with_tfms(a.item_tfms, a.batch_tfms)
 end
 
 --- Test-time augmentation: n passes over a loader with the transforms of
@@ -143,8 +149,10 @@ end
 --- views instead takes fixed versions of the plain image, all alike: "flip" (it
 --- and its mirror image), "fivecrop" (corners and middle, 7/8 of each side),
 --- "tencrop" (those, mirrored too). cache: megabytes for decoded images, which
---- passes share; a quarter of the free memory unless told, 0 for none.
----@param options? {n: integer, beta: number|false, use_max: boolean, dl: DataLoader, ds_idx: integer, views: "flip"|"fivecrop"|"tencrop", cache: integer}
+--- passes share; a quarter of the free memory unless told, 0 for none. item_tfms
+--- and batch_tfms replace the loader's in all passes; its Normalize stays unless
+--- there is one in them.
+---@param options? {n: integer, beta: number|false, use_max: boolean, dl: DataLoader, ds_idx: integer, views: "flip"|"fivecrop"|"tencrop", cache: integer, item_tfms: any, batch_tfms: any}
 ---@return tensor preds probabilities (N, C), in the order of the set
 ---@return tensor? targs class numbers (N); after preds, plain with beta = false
 function tta.tta(learn, ...)

@@ -5,7 +5,8 @@ set -eu
 
 build="gcc libc6-dev make cmake ninja-build pkg-config liblua5.4-dev lua5.4
  libvips-dev libdnnl-dev libjansson-dev libxxhash-dev libcurl4-openssl-dev
- libarchive-dev libedit-dev check libsubunit-dev python3"
+ libarchive-dev libedit-dev libcairo2-dev libpango1.0-dev libchafa-dev
+ fonts-dejavu-core check libsubunit-dev python3"
 checks="clang clang-format clang-tidy libclang-rt-14-dev valgrind tmux git
  python3-venv"
 

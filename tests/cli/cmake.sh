@@ -36,11 +36,16 @@ try "and only for them" 0 '*' '' \
 try "a wrong value of SL_CUDA" 1 '*' '*SL_CUDA is AUTO, ON or OFF, not MAYBE*' \
   cmake -S "$source_dir" -B "$work/c" -G Ninja -DSL_TESTS=OFF -DSL_CUDA=MAYBE
 
+hide chafa
+try "pictures without a terminal that shows them" 0 \
+  '*libchafa-dev not found: no pictures inside the terminal*' '' \
+  cmake -S "$source_dir" -B "$work/e" -G Ninja -DSL_TESTS=OFF -DSL_CUDA=OFF
+
 hide libcurl libarchive libedit
 try "what may be missing is named" 0 \
   '*libcurl4-openssl-dev not found: untar_data cannot download*libarchive-dev*libedit-dev*' '' \
   cmake -S "$source_dir" -B "$work/d" -G Ninja -DSL_TESTS=OFF -DSL_WERROR=ON \
-  -DSL_CUDA=OFF -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER_LAUNCHER="$(command -v ccache)"
+  -DSL_CUDA=OFF -DSL_PICTURES=OFF -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER_LAUNCHER="$(command -v ccache)"
 if timeout 500 ninja -j2 -C "$work/d" >"$work/log" 2>&1; then
   pass
 else
@@ -49,12 +54,14 @@ fi
 unset PKG_CONFIG_LIBDIR
 export SOTA_DATA=$work/cache
 try "--doctor says how to get them" 0 \
-  '*libcurl*missing*apt-get install libcurl4-openssl-dev*libarchive-dev*libedit-dev*' '' \
+  '*libcurl*missing*apt-get install libcurl4-openssl-dev*libarchive-dev*libedit-dev*libcairo2-dev libpango1.0-dev*' '' \
   "$work/d/bin/sota-lua" --doctor
 try "works without them" 0 '3.*' '' "$work/d/bin/sota-lua" -e '
   print(require "sota".tensor{1, 2}:sum())'
 try "a download says why not" 1 '' '*built without*' "$work/d/bin/sota-lua" -e '
   require "sota.all" untar_data(URLs.IMAGENETTE_160)'
+try "a picture says why not" 1 '' '*pictures need Cairo and Pango*apt-get install libcairo2-dev libpango1.0-dev*' \
+  "$work/d/bin/sota-lua" -e 'require "sota".draw.Picture.new(10, 10)'
 input=$'1 + 1\nx = {1,\n2}\n#x' try "the prompt without libedit" 0 $'2\n2' '' \
   "$work/d/bin/sota-lua" -i
 finish

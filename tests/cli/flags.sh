@@ -128,8 +128,15 @@ try "--device that is not here" 2 '' "*--device*'cuda'*this build has: cpu*" \
   "$sota" --device cuda
 try "--precision of no name" 2 '' "*--precision must be auto, f32 or bf16*" \
   "$sota" --precision f16
-try "--precision bf16" 2 '' "*bf16*not available*use f32 or auto*" \
-  "$sota" --precision bf16
+if "$sota" --doctor | grep -q avx512_bf16; then
+  try "--precision bf16" 0 bf16 '' "$sota" --precision bf16 \
+    -e 'print(require "sota".get "precision")'
+  try "--precision auto" 0 bf16 '' "$sota" \
+    -e 'print(require "sota".get "precision")'
+elif ! "$sota" --doctor | grep -q avx512f; then
+  try "--precision bf16" 2 '' "*no bf16 arithmetic*use f32 or auto*" \
+    "$sota" --precision bf16
+fi
 
 try "exit code of an error object" 3 '' 'sota-lua: gone' "$sota" -e '
   error(setmetatable({code = 3}, {__tostring = function() return "gone" end}))'

@@ -123,6 +123,11 @@ await prompt
 enter '"still", x'
 check "twice in a fit" 'still[ 	]+5'
 
+enter '#sota.draw.Picture.new(10, 10, "tiny").canvas:png(1) > 0'
+check "pictures" '^true$'
+enter 'sota.draw.Picture.new(10, 10, "tiny")'
+check "a picture shows itself, and where it lies" '^tiny, 10 x 10: .*[.]png'
+
 keys C-d
 check "Ctrl-D leaves" 'left with 0'
 finish

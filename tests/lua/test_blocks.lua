@@ -330,7 +330,18 @@ check.test("a model with too few outputs", function()
   check.fails("the model has 5 outputs, but the data has 10 classes: make it "
     .. "with n_out = dls.c", learn.fit, learn, 1)
   local more = Learner(dls, demo.model(12), {quiet = true})
+  local told, old = {}, warn
+  local restore <close> = setmetatable({}, {__close = function()
+    warn = old
+  end})
+  warn = function(text) told[#told + 1] = text end
   more:fit(1, 1e-3) -- the book's own model has 1000 for 10 classes
+  check.equal(told, {"the model has 12 outputs, but the data has 10 classes: "
+    .. "n_out = dls.c makes as many as are needed"})
+  check.fails("opt_func must be an optimiser such as Adam", Learner, dls,
+    demo.model(10), {opt_func = "Adam"})
+  check.fails("RandomResizedCrop: size must be from 1 to 16384, not 0",
+    RandomResizedCrop, 0)
 end)
 
 check.done()

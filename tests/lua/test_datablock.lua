@@ -4,6 +4,8 @@ local sota = require "sota"
 local check = require "check"
 local demo = require "demo"
 
+core.set("precision", "f32") -- numbers are compared
+
 local data = sota.data
 local folder <close> = demo.folder()
 local path = demo.write(folder)

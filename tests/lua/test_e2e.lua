@@ -5,6 +5,8 @@ local sota = require "sota"
 local check = require "check"
 local mlp = require "mlp"
 
+core.set("precision", "f32") -- numbers are compared
+
 local golden = check.golden "e2e"
 local optim, losses, callbacks = sota.optim, sota.losses, sota.callbacks
 

@@ -66,6 +66,47 @@ check.test("figures as functions of (preds, targs)", function()
   check.equal(metrics.confusion_matrix(scores, core.tensor({1, 1}, {dtype = "i32"})):totable(), {{1, 1}, {0, 0}})
 end)
 
+-- Items 1..4, classes 1..3; by hand, and by scikit-learn 1.9 with
+-- zero_division = 0.
+check.test("several labels an item", function()
+  local scores = core.tensor{{2, -1, -1}, {1, 1, -2}, {-1, 3, -1}, {0, 1, -3}}
+  local targs = core.tensor{{1, 0, 1}, {1, 0, 0}, {1, 1, 0}, {0, 1, 0}}
+  local want = {
+    precision_multi = {{1, 2 / 3, 0}, 4 / 5, (3 * 1 + 2 * 2 / 3) / 6},
+    recall_multi = {{2 / 3, 1, 0}, 4 / 6, (3 * 2 / 3 + 2 * 1) / 6},
+    f1_score_multi = {{4 / 5, 4 / 5, 0}, 8 / 11, (3 * 4 / 5 + 2 * 4 / 5) / 6},
+  }
+  for name, w in pairs(want) do
+    local m = metrics[name]
+    check.close(m(scores, targs), mean(w[1]), 1e-6, name)
+    check.close(m(scores, targs, {average = "none"}), w[1], 1e-6, name)
+    check.close(m(scores, targs, {average = "micro"}), w[2], 1e-6, name)
+    check.close(m(scores, targs, {average = "weighted"}), w[3], 1e-6, name)
+    check.close(m(scores:sigmoid(), targs, {sigmoid = false}), mean(w[1]), 1e-6)
+    check.close(m(scores, targs, {class = 2}), w[1][2], 1e-6, name)
+  end
+  check.close(metrics.recall_multi(scores, targs, {thresh = 0.99}), 0, 1e-6)
+  check.fails("preds are (4, 3), targs (2, 3)", metrics.recall_multi, scores,
+    core.zeros(2, 3))
+  check.fails("targs: a tensor (N, K) is wanted", metrics.recall_multi, scores,
+    core.tensor({1, 2, 3, 1}, {dtype = "i32"}))
+
+  local report = metrics.ClassReport()
+  local learn = {dls = {train = {multi = true}, vocab = {"a", "b", "c"}}}
+  for i = 1, 2 do -- in two batches
+    learn.pred = scores:slice{first = 2 * i - 1, last = 2 * i}
+    learn.yb = targs:slice{first = 2 * i - 1, last = 2 * i}
+    report:accumulate(learn)
+  end
+  check.close(report:value(), mean{4 / 5, 4 / 5, 0}, 1e-6)
+  check.equal(report:matrix():totable(),
+    {{{1, 0}, {1, 2}}, {{1, 1}, {0, 2}}, {{3, 0}, {1, 0}}})
+  local text = tostring(report)
+  assert(text:find("micro mean     0.8000     0.6667     0.7273          4", 1, true), text)
+  report:reset()
+  check.equal(report:value(), 0)
+end)
+
 check.test("classes that never occur do not count", function()
   local p = core.tensor({1, 1}, {dtype = "i32"})
   check.equal(metrics.f1_score(p, p):item(), 1.0)
@@ -139,6 +180,10 @@ check.test("mistakes", function()
   local several = mlp.learner{metrics = metrics.f1_score}
   several.dls.train.multi = true
   check.fails("f1_score: is for items of one class each", several.validate, several)
+  several.metrics = mlp.learner{metrics = metrics.recall_multi}.metrics
+  several.dls.train.multi = nil
+  check.fails("recall_multi: is for items with several labels; these are of "
+    .. "one class each, for which there is recall", several.validate, several)
   local interp = Interpretation.new{preds = p, targs = p}
   check.fails("the loss of each item is not known", interp.top_losses, interp, 3)
   local learn = Learner(mlp.loaders(), mlp.model(), {quiet = true, loss_func = function(x, y)

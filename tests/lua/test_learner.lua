@@ -5,6 +5,8 @@ local sota = require "sota"
 local check = require "check"
 local demo = require "demo"
 
+core.set("precision", "f32") -- numbers are compared
+
 local folder <close> = demo.folder()
 local path = demo.write(folder)
 

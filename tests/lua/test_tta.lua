@@ -3,6 +3,8 @@
 local core = require "sota.core"
 local check = require "check"
 local demo = require "demo"
+
+core.set("precision", "f32") -- numbers are compared
 require "sota.all"
 
 local temporary <close> = demo.folder()
@@ -171,6 +173,42 @@ check.test("mistakes", function()
     {views = "flop"})
   check.fails("need a loader of images", learn.tta, learn, {views = "flip"})
   check.fails("dl must be a loader", learn.tta, learn, {dl = {}})
+end)
+
+check.test("other transforms for the passes", function()
+  local stats = Normalize.from_stats(imagenet_stats)
+  local dls = loaders(Resize{32, method = "squish"},
+    {aug_transforms{size = 32}, stats})
+  local learn = learner(dls)
+  local plain = learn:get_preds()
+  -- nothing random in them: all passes are the plain one, normalised as before
+  check.close(learn:tta{n = 2, batch_tfms = {}}, plain:totable(), 1e-5)
+  check.close(learn:tta{n = 1, batch_tfms = Flip{p = 0}, views = "flip"},
+    learn:tta{views = "flip"}:totable(), 1e-5)
+  -- as a loader made with them
+  local other = loaders(Resize{48, method = "squish"}, {stats})
+  check.close(learn:tta{n = 1, item_tfms = Resize{48, method = "squish"},
+    batch_tfms = {}}, learn:get_preds{dl = other.valid}:totable(), 1e-5)
+  check.fails("tta: unknown option 'item_tfm'", learn.tta, learn,
+    {item_tfm = Resize(48)})
+  check.fails("Resize works on single images; put it in item_tfms", learn.tta,
+    learn, {batch_tfms = Resize(48)})
+  check.fails("need a loader of images", golden_learner().tta,
+    golden_learner(), {batch_tfms = {}})
+end)
+
+check.test("views of any loader", function()
+  local dls = loaders(Resize(32), aug_transforms{size = 32})
+  local learn = learner(dls)
+  local preds, targs = learn:tta{dl = dls.train, views = "flip"}
+  check.equal({preds:shape(1), targs:shape(1)},
+    {dls.train:items(), dls.train:items()})
+  local test = dls:test_dl{dls.valid.files:path(1), dls.valid.files:path(2),
+                           dls.valid.files:path(3)}
+  for _, views in ipairs{"flip", "fivecrop", "tencrop"} do
+    local p, none = learn:tta{dl = test, views = views}
+    check.equal({p:shape(1), none}, {3})
+  end
 end)
 
 check.done()

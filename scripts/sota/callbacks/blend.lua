@@ -28,12 +28,13 @@ end
 --- Sets the batch's targets: `share` of item i's own, the rest of item
 --- order[i]'s. Class numbers stay as they are, and the loss becomes the mean of
 --- both losses in these shares; other targets (probabilities, several labels)
---- are interpolated.
+--- are interpolated. learn.blended says who met whom, for show_batch.
 ---@param learn table
 ---@param order tensor i32 (N)
 ---@param share tensor|number (N), or one for all
 function blend.targets(learn, order, share)
   local y = learn.yb
+  learn.blended = {order = order, share = share}
   local other = y:index_select(order, {dim = 1})
   if y:dim() > 1 then
     y, other = y:to "f32", other:to "f32"

@@ -7,7 +7,8 @@ local base = require "sota.callbacks.base"
 local callbacks = {Callback = base.Callback}
 
 for _, file in ipairs{"gradient", "mixup", "cutmix", "guard", "log", "short",
-                      "progressive", "tracker", "ema", "norm"} do
+                      "progressive", "tracker", "ema", "norm", "lookahead",
+                      "train_for"} do
   for name, class in pairs(require("sota.callbacks." .. file)) do
     callbacks[name] = class
   end

@@ -32,7 +32,8 @@ local function estimate(files)
   local n = math.min(#files, SAMPLES)
   local bytes = 0
   for i = 0, n - 1 do
-    local ok, h, w = pcall(core.data.image_size, files:path(i * #files // n + 1))
+    local path = files:path(i * #files // n + 1)
+    local ok, h, w = pcall(core.data.image_size, path)
     if ok then bytes = bytes + 3 * h * w end
   end
   return bytes * #files // n
@@ -68,7 +69,7 @@ end
 
 --- The images kept for loaders over these files, or nil.
 ---@param files files
----@param value any the option: "auto" (nil, true), false, megabytes of memory, or {memory=, disk=, folder=}
+---@param value any the option: "auto" (nil, true), false, megabytes, a table
 function cache.open(files, value)
   local o = settings(value)
   if not o then return nil end

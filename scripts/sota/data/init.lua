@@ -2,7 +2,7 @@
 local data = {}
 
 for _, part in ipairs{"items", "transforms", "block", "sources",
-                      "readers", "ready_made"} do
+                      "readers", "ready_made", "cifar"} do
   for name, value in pairs(require("sota.data." .. part)) do
     data[name] = value
   end

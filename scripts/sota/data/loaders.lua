@@ -128,11 +128,50 @@ function DataLoader:with(options)
   return loaders.new(o)
 end
 
+-- The list, and a Normalize when the old list had one and this has none: the
+-- model was trained on normalised pixels.
+local function normalized(list, old)
+  for _, t in ipairs(list) do
+    if t.name == "Normalize" then return list end
+  end
+  for _, t in ipairs(old) do
+    if t.name == "Normalize" then list[#list + 1] = t end
+  end
+  return list
+end
+
+--- The same set with other transforms: those given replace the loader's. Its
+--- Normalize stays, unless batch_tfms have one; so do its statistics.
+---@param item_tfms any transforms of single images; nil: the loader's
+---@param batch_tfms any transforms of batches; nil: the loader's
+---@param options? table more, as for with
+---@return DataLoader
+function DataLoader:with_tfms(item_tfms, batch_tfms, options)
+  local items = item_tfms and transforms.list(item_tfms, "item")
+    or self.o.item_tfms
+  local batch = batch_tfms
+    and normalized(transforms.list(batch_tfms, "batch"), self.o.batch_tfms)
+    or self.o.batch_tfms
+  local o = {item_tfms = items, batch_tfms = batch,
+    decoded = self.o.resident and self.o.decoded or false,
+    pipeline = transforms.pipeline(items),
+    augment = transforms.augment(batch, self.augment:statistics())}
+  for k, v in pairs(options or {}) do o[k] = v end
+  return self:with(o)
+end
+
 function DataLoader:__tostring()
   local h, w = self:size()
   return ("DataLoader (%s): %d items, %d batches of %d, %dx%d pixels, %d "
     .. "workers"):format(self.train and "train" or "valid", self:items(),
     #self, self.bs, h, w, self.source:workers())
+end
+
+--- A picture of a batch: draw/batch.lua.
+---@param options? {n: integer, unique: boolean, before: boolean, nrow: integer, ncol: integer, title: string, to: string}
+---@return Picture
+function DataLoader:show_batch(...)
+  return require "sota.draw.batch".of_loader(self, ...)
 end
 
 function DataLoader:close() self.source:close() end
@@ -154,6 +193,11 @@ end
 
 --- The first training batch: x (N, H, W, 3), y (N).
 function DataLoaders:one_batch() return self.train:one_batch() end
+
+--- A picture of a training batch: draw/batch.lua.
+---@param options? {n: integer, unique: boolean, before: boolean, nrow: integer, ncol: integer, title: string, to: string}
+---@return Picture
+function DataLoaders:show_batch(...) return self.train:show_batch(...) end
 
 --- A loader over other files, in the form of the validation set.
 ---@param paths string|string[] one path or a list
@@ -203,6 +247,7 @@ function DataLoaders:close()
   self.train:close()
   self.valid:close()
 end
+DataLoaders.__close = DataLoaders.close
 
 -- How many batches Normalize is to be measured on.
 local function batches_to_measure(list)

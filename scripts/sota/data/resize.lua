@@ -29,7 +29,8 @@ function resize.side(dl) return math.max(dl:size()) end
 
 --- A new loader over the same items, in the same order, whose images have
 --- `side` pixels on their longer side; statistics of Normalize stay. It keeps no
---- decoded images: shrunk on load, they would take the room of the full ones.
+--- decoded images (shrunk on load, they would take the room of the full ones)
+--- but those that are all of the set (data/cifar.lua).
 ---@param dl DataLoader
 ---@param side integer
 ---@param bs? integer its own
@@ -38,11 +39,7 @@ function resize.loader(dl, side, bs)
   local factor = side / resize.side(dl)
   local item_tfms = scaled_list(dl.o.item_tfms, factor)
   local batch_tfms = scaled_list(dl.o.batch_tfms, factor)
-  local mean, std = dl.augment:statistics()
-  return dl:with{item_tfms = item_tfms, batch_tfms = batch_tfms,
-    pipeline = transforms.pipeline(item_tfms), bs = bs or dl.bs,
-    decoded = false,
-    augment = transforms.augment(batch_tfms, mean, std)}
+  return dl:with_tfms(item_tfms, batch_tfms, {bs = bs})
 end
 
 return resize

@@ -6,8 +6,10 @@ local sources = {}
 
 local base = "https://s3.amazonaws.com/fast-ai-imageclas/"
 
---- Archives of fastai's image data sets.
+--- Archives of fastai's image data sets, and CIFAR-10 (the binary version, from
+--- its authors).
 sources.URLs = setmetatable({
+  CIFAR10 = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
   IMAGENETTE = base .. "imagenette2.tgz",
   IMAGENETTE_320 = base .. "imagenette2-320.tgz",
   IMAGENETTE_160 = base .. "imagenette2-160.tgz",
@@ -60,6 +62,10 @@ end
 
 local named = {
   demo = sources.demo_data,
+  cifar10 = function()
+    return sources.untar_data(sources.URLs.CIFAR10,
+      {md5 = "c32a1d4ab5d03f1284b67883e8d87530"})
+  end,
   imagenette = function() return sources.untar_data(sources.URLs.IMAGENETTE) end,
   ["imagenette-320"] = function()
     return sources.untar_data(sources.URLs.IMAGENETTE_320)
@@ -69,8 +75,8 @@ local named = {
   end,
 }
 
---- What a --data option means: "demo", "imagenette" (or -320, -160: these are
---- downloaded), or a folder.
+--- What a --data option means: "demo", "imagenette" (or -320, -160), "cifar10"
+--- (these are downloaded), or a folder.
 ---@param name string
 ---@return string folder
 function sources.open_data(name)

@@ -92,8 +92,6 @@ local function constructor(kind, description)
         ok, why = pcall(core.augment.new, {described(t)})
       else
         ok, why = pcall(core.data.pipeline, {described(t), {"Resize", 8}})
-        if not ok and tostring(why):find("Resize", 1, true)
-            and t.name ~= "Resize" then ok = true end
       end
       if not ok then check.fail("%s", (tostring(why):gsub("^.-:%d+: ", ""))) end
       return t

@@ -81,7 +81,7 @@ local sa_arguments = check.spec("SimpleSelfAttention", {
 
 --- nn.SimpleSelfAttention(channels, {sym = false}): with X the pixels (N, HW,
 --- C) and W a spectrally normalised C x C weight,
----   x + gamma (X W') (X' X),  gamma trained from 0;
+---   x + gamma X (W' X' X),  gamma trained from 0;
 --- sym uses (W + W') / 2.
 function SimpleSelfAttention:init(...)
   local a = sa_arguments(...)
@@ -97,8 +97,10 @@ function SimpleSelfAttention:forward(x)
   if self.sym then w = (w + w:permute{2, 1}) * 0.5 end
   local pixels = x:reshape{n, size[2] * size[3], c}
   local gram = core.matmul(pixels:permute{1, 3, 2}, pixels)
-  local y = core.matmul(core.linear(pixels, w), gram)
-  return x + self.gamma * y:reshape(size)
+  -- W' with the small matrix: fewer products than with the pixels.
+  local y = core.matmul(pixels, core.matmul(w:permute{2, 1}, gram))
+  local gamma = core.cast(self.gamma, {dtype = y:dtype()})
+  return x + gamma * y:reshape(size)
 end
 
 return {SEModule = SEModule, SimpleSelfAttention = SimpleSelfAttention,

@@ -4,6 +4,7 @@ local core = require "sota.core"
 local check = require "sota.check"
 local init = require "sota.layers.init_weights"
 local act = require "sota.layers.act"
+local autocast = require "sota.autocast"
 
 local function pair(v)
   if type(v) == "table" then return v[1], v[2] end
@@ -52,7 +53,7 @@ function Conv2d:init(...)
 end
 
 function Conv2d:forward(x)
-  return core.conv2d(x, self.weight, self.bias, {
+  return core.conv2d(autocast.input(x), self.weight, self.bias, {
     stride = self.stride, padding = self.padding, dilation = self.dilation,
     groups = self.groups})
 end
@@ -106,13 +107,33 @@ function ConvLayer:init(...)
   if activation then self:append(activation) end
 end
 
+-- An activation that is part of it has a name; others follow.
 local function fused(conv, norm, activation, x, residual)
+  local name = activation and activation.fused
   norm:count_batch()
-  return core.conv_bn_act(x, conv.weight, norm.weight, norm.bias,
+  x = autocast.input(x)
+  residual = residual and autocast.input(residual)
+  local y = core.conv_bn_act(x, conv.weight, norm.weight, norm.bias,
     norm.running_mean, norm.running_var, residual, {
       stride = conv.stride, padding = conv.padding, groups = conv.groups,
       eps = norm.eps, momentum = norm.momentum, training = norm.training,
-      act = activation or "none"})
+      act = name or "none"})
+  return activation and not name and activation(y) or y
+end
+
+--- nn.conv_norm_act(conv, norm, activation, x [, residual]):
+--- activation(norm(conv(x)) + residual), as one operation where they allow it:
+--- for models whose layers have names of their own. activation, a module, may
+--- be nil, and norm too.
+local function conv_norm_act(conv, norm, activation, x, residual)
+  if norm and norm.is_norm and conv.is_conv and not conv.bias
+    and conv.dilation == 1 then
+    return fused(conv, norm, activation, x, residual)
+  end
+  x = conv(x)
+  if norm then x = norm(x) end
+  if residual then x = x + residual end
+  return activation and activation(x) or x
 end
 
 -- residual (may be nil) is added before the activation: the layer's own, or
@@ -121,16 +142,8 @@ function ConvLayer:forward(x, residual, activation)
   local conv, norm = self["0"], self["1"]
   local last = self[-1]
   if last == conv or last == norm then last = nil end
-  activation = activation or last
-  if not (norm and norm.is_norm and conv.is_conv) or conv.bias
-    or conv.dilation ~= 1 then
-    for i = 1, #self do if self[i] ~= last then x = self[i](x) end end
-    if residual then x = x + residual end
-    return activation and activation(x) or x
-  end
-  local name = activation and activation.fused
-  x = fused(conv, norm, name, x, residual)
-  return activation and not name and activation(x) or x
+  if norm == last then norm = nil end
+  return conv_norm_act(conv, norm, activation or last, x, residual)
 end
 
-return {Conv2d = Conv2d, ConvLayer = ConvLayer}
+return {Conv2d = Conv2d, ConvLayer = ConvLayer, conv_norm_act = conv_norm_act}

@@ -3,6 +3,7 @@ local nn = require "sota.nn"
 local core = require "sota.core"
 local check = require "sota.check"
 local init = require "sota.layers.init_weights"
+local autocast = require "sota.autocast"
 
 local Linear = nn.class "Linear"
 
@@ -10,7 +11,7 @@ local arguments = check.spec("Linear", {
   {"in_features", "integer", required = true, min = 1},
   {"out_features", "integer", required = true, min = 1},
   {"bias", "boolean", true},
-  {"init", "string", "default", choices = init.rules},
+  {"init", "string", "default", choices = {"default", "kaiming_normal"}},
 })
 
 --- nn.Linear(in_features, out_features, {bias = true, init = "default"}):
@@ -24,7 +25,9 @@ function Linear:init(...)
   if bias then self.bias = nn.Parameter(bias) end
 end
 
-function Linear:forward(x) return core.linear(x, self.weight, self.bias) end
+function Linear:forward(x)
+  return core.linear(autocast.input(x), self.weight, self.bias)
+end
 
 function Linear:extra()
   return ("%d, %d, bias=%s"):format(self.in_features, self.out_features,

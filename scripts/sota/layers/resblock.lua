@@ -20,7 +20,7 @@ local arguments = check.spec("ResBlock", {
   {"sym", "boolean", false},
   {"act", "any", "relu"},
   {"ks", "integer", 3, min = 1},
-  {"pool", "callable|string", "avg", choices = {"avg", "max"}},
+  {"pool", "callable|string", "avg", choices = {"avg", "max", "blur"}},
   {"pool_first", "boolean", true},
 })
 
@@ -44,7 +44,7 @@ local function conv_path(a)
   }
 end
 
-local pools = {avg = "AvgPool", max = "MaxPool"}
+local pools = {avg = "AvgPool", max = "MaxPool", blur = "MaxBlurPool"}
 
 local function id_path(a)
   local ni, nf = a.ni * a.expansion, a.nf * a.expansion

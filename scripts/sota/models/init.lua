@@ -6,6 +6,10 @@ local files = {
   {"^XResNet$", "xresnet"},
   {"^xres", "xresnet"},
   {"^xse_res", "xresnet"},
+  {"^ResNet$", "resnet"},
+  {"^res", "resnet"},
+  {"^wide_res", "resnet"},
+  {"^airbench", "airbench"},
 }
 
 local models = {}

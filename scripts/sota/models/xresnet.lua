@@ -3,6 +3,7 @@
 -- norms. Names and shapes of the parameters are fastai's.
 local nn = require "sota.nn"
 local check = require "sota.check"
+local make = require "sota.models.make"
 
 local XResNet = nn.class("XResNet", nn.Sequential)
 
@@ -25,9 +26,9 @@ local arguments = check.spec("XResNet", {
   {"dw", "boolean", false},
   {"g2", "integer", 1, min = 1},
   {"ks", "integer", 3, min = 1},
-  {"pool", "callable|string", "avg", choices = {"avg", "max"}},
+  {"pool", "callable|string", "avg", choices = {"avg", "max", "blur"}},
   {"pool_first", "boolean", true},
-  {"stem_pool", "callable"},
+  {"stem_pool", "callable|string", "max", choices = {"max", "blur"}},
 })
 
 -- Options that go on to every block, under the same names.
@@ -54,6 +55,12 @@ local function widths(a)
   return list
 end
 
+local function stem_pool(v)
+  if v == "max" then return nn.MaxPool(3, {stride = 2, padding = 1}) end
+  if v == "blur" then return nn.MaxBlurPool() end
+  return v()
+end
+
 --- XResNet(block, expansion, layers, options): block is called as
 --- block(expansion, ni, nf, options) for each of layers[i] blocks of stage i.
 ---@class xresnet_options
@@ -67,9 +74,9 @@ end
 ---@field reduction? integer of squeeze-and-excitation; 0: none
 ---@field dw? boolean depthwise 3x3 convolutions
 ---@field ks? integer kernel size of the blocks (3)
----@field pool? string|table "avg", "max" or a class, of the shortcuts
+---@field pool? string|table "avg", "max", "blur" or a class, of the shortcuts
 ---@field pool_first? boolean pool before the shortcut's convolution (true)
----@field stem_pool? table a class, for the stem (MaxPool 3x3, stride 2)
+---@field stem_pool? string|table "max" (3x3, stride 2), "blur" or a class
 ---@field stride? integer of the first convolution (2)
 ---@field widen? number factor on the widths of the stages (1)
 function XResNet:init(...)
@@ -80,8 +87,7 @@ function XResNet:init(...)
     self:append(nn.ConvLayer(sizes[i], sizes[i + 1], 3,
       {stride = i == 1 and a.stride or 1, act = a.act}))
   end
-  self:append(a.stem_pool and a.stem_pool()
-    or nn.MaxPool(3, {stride = 2, padding = 1}))
+  self:append(stem_pool(a.stem_pool))
   for i, blocks in ipairs(a.layers) do
     local sa = a.sa and i == #a.layers - 3 -- the 1st of 4 stages
     self:append(stage(a, w[i], w[i + 1], blocks, i == 1 and 1 or 2, sa))
@@ -139,52 +145,14 @@ local depths = {
   ["50_deeper"] = {4, {3, 4, 6, 3, 1, 1, 1, 1}},
 }
 
-local function is_plain(v)
-  if type(v) ~= "table" then return type(v) ~= "function" end
-  if getmetatable(v) then return false end
-  for _, x in pairs(v) do if not is_plain(x) then return false end end
-  return true
-end
-
--- What a file says of a model.
-local function description(name, options)
-  local kept, left_out = {}, {}
-  for k, v in pairs(options) do
-    if is_plain(v) then kept[k] = v else left_out[#left_out + 1] = k end
-  end
-  table.sort(left_out)
-  return {name = name, options = next(kept) and kept or nil,
-          left_out = #left_out > 0 and left_out or nil}
-end
-
 --- models.xresnet50{n_out = 10, act = "mish", sa = true, ...}: see
---- xresnet_options. The model keeps what it was made of in model.arch, for its
---- file: {name =, options =, left_out = names of options that are no plain
---- values}.
-local function constructor(name, block, expansion, layers)
-  return function(options)
-    if options ~= nil and type(options) ~= "table" then
-      check.fail("%s: wants a table of options, such as {n_out = 10}, not %s",
-        name, check.describe(options))
-    end
-    local o = {block = block, expansion = expansion, layers = layers}
-    for k, v in pairs(options or {}) do
-      if k == "block" or k == "expansion" or k == "layers" or k == 1 then
-        check.fail("%s: unknown option '%s'", name, tostring(k))
-      end
-      o[k] = v
-    end
-    local model = XResNet(o)
-    model.arch = description(name, options or {})
-    return model
-  end
-end
-
+--- xresnet_options.
 local models = {XResNet = XResNet}
 for family, block in pairs(families) do
   for depth, d in pairs(depths) do
     local name = family .. depth
-    models[name] = constructor(name, block, d[1], d[2])
+    models[name] = make.constructor(name, XResNet,
+      {block = block, expansion = d[1], layers = d[2]})
   end
 end
 

@@ -59,6 +59,14 @@ local function objection(lrs, losses, x, y)
 end
 
 local Result = {__name = "lr_find"}
+Result.__index = Result
+
+--- The curve with the suggestions, as a picture: draw/curves.lua.
+---@param options? {skip_end: integer, suggestions: boolean, to: string}
+---@return Picture
+function Result:plot(...)
+  return require "sota.draw.curves".plot_found(self, ...)
+end
 
 function Result:__tostring()
   local parts = {}

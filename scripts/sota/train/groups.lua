@@ -90,4 +90,17 @@ function groups.of(model, splitter)
   return of, 1
 end
 
+--- For Learner's splitter: the parameters of norm layers in group 1, all others
+--- in group 2, so that they can have rates of their own.
+---@param model module
+---@return tensor[][]
+function groups.norms_apart(model)
+  local norms, others = {}, {}
+  for _, t, owner in model:named_parameters() do
+    local list = owner.is_norm and norms or others
+    list[#list + 1] = t
+  end
+  return {norms, others}
+end
+
 return groups
