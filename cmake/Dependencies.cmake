@@ -35,6 +35,7 @@ sl_need(JANSSON jansson libjansson-dev)
 sl_need(XXHASH libxxhash libxxhash-dev)
 sl_want(CURL libcurl libcurl4-openssl-dev "untar_data cannot download")
 sl_want(ARCHIVE libarchive libarchive-dev "untar_data cannot unpack")
+sl_want(JPEG libjpeg libjpeg-dev "JPEGs are decoded slower, through libvips")
 sl_want(EDIT libedit libedit-dev "no line editing at the prompt")
 if(SL_PICTURES)
   sl_want(PANGOCAIRO pangocairo "libcairo2-dev libpango1.0-dev"

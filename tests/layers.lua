@@ -22,7 +22,8 @@ local may = {
 -- pattern of a system header -> the folder that alone may include it
 local owners = {
   ["^l[ua][ua][xl]?i?b?%.h"] = "lua", ["^lua"] = "lua", ["^lauxlib"] = "lua",
-  ["^vips/"] = "data", ["^dnnl"] = "cpu", ["^oneapi/dnnl"] = "cpu",
+  ["^vips/"] = "data", ["^jpeglib"] = "data",
+  ["^dnnl"] = "cpu", ["^oneapi/dnnl"] = "cpu",
   ["^cairo"] = "draw", ["^pango/"] = "draw", ["^chafa"] = "draw",
   ["^cuda"] = "cuda", ["^cudnn"] = "cuda",
 }

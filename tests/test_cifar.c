@@ -69,7 +69,7 @@ START_TEST(pixels_and_labels) {
   ck_assert_str_eq(c.names[1], "car");
   for (int row = 0; row < 6 * EACH; row++) {
     const int f = row / EACH, r = row % EACH;
-    const sl_kept *k = sl_decoded_get(c.images, row);
+    const sl_kept *k = sl_decoded_own(c.images, row);
     ck_assert(k && k->h == 32 && k->w == 32 && k->shrink == 1);
     ck_assert_str_eq(sl_files_label(files, row, 0), c.names[(f + r) % 3]);
     for (int i = 0; i < 32 * 32 * 3; i++)

@@ -1,8 +1,10 @@
 /* test_decoded.c -- decoded images that are kept: the budget, the same bits
  * with and without, and that files are truly not read again. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -18,13 +20,18 @@ static sl_files *files;
 static sl_item_pipeline *pipeline;
 static char *paths[N];
 
-static void write_picture(int i) {
+/* File i with picture k. */
+static const char *write_picture_at(int i, int k) {
   char name[32], bytes[64 + BYTES];
   const int head = snprintf(bytes, 64, "P6\n%d %d\n255\n", W, H);
   for (int j = 0; j < BYTES; j++)
-    bytes[head + j] = (char)(j * 37 + 11 * i);
+    bytes[head + j] = (char)(j * 37 + 11 * k);
   snprintf(name, sizeof name, "%02d.ppm", i);
-  paths[i] = strdup(t_write(name, bytes, (size_t)head + BYTES));
+  return t_write(name, bytes, (size_t)head + BYTES);
+}
+
+static void write_picture(int i) {
+  paths[i] = strdup(write_picture_at(i, i));
   ck_assert_int_eq(sl_files_add(files, paths[i]), SL_OK);
 }
 
@@ -95,9 +102,28 @@ static void remove_files(void) {
     unlink(paths[i]);
 }
 
+/* Other bytes in the same file, as if it had not been touched. */
+static void spoil_file(int i) {
+  struct stat st;
+  FILE *f = fopen(paths[i], "r+b");
+  ck_assert_ptr_nonnull(f);
+  ck_assert_int_eq(fstat(fileno(f), &st), 0);
+  for (int j = 0; j < st.st_size; j++)
+    fputc('x', f);
+  fclose(f);
+  const struct timespec times[2] = {st.st_atim, st.st_mtim};
+  ck_assert_int_eq(utimensat(AT_FDCWD, paths[i], times, 0), 0);
+}
+
+static sl_file_id id_of(int i) {
+  sl_file_id id;
+  ck_assert_int_eq(sl_file_id_of(paths[i], &id), SL_OK);
+  return id;
+}
+
 static const int workers[] = {0, 1, 3};
 
-START_TEST(the_same_bits_without_the_files) {
+START_TEST(the_same_bits_from_memory) {
   record want[3], got[3];
   sl_loader *plain = loader(NULL, 0);
   for (uint32_t e = 0; e < 3; e++)
@@ -108,7 +134,8 @@ START_TEST(the_same_bits_without_the_files) {
   sl_loader *l = loader(d, workers[_i]);
   ck_assert_int_eq(read_epoch(l, 0, &got[0]), SL_OK);
   ck_assert_int_eq(sl_decoded_bytes(d), N * BYTES);
-  remove_files();
+  for (int i = 0; i < N; i++)
+    spoil_file(i);
   for (uint32_t e = 1; e < 3; e++)
     ck_assert_msg(read_epoch(l, e, &got[e]) == SL_OK, "%s", sl_error());
   ck_assert_mem_eq(got, want, sizeof want);
@@ -119,6 +146,28 @@ START_TEST(the_same_bits_without_the_files) {
 }
 END_TEST
 
+/* Another picture of the same size in place of the first. */
+START_TEST(a_changed_file_is_read_again) {
+  record want, got;
+  sl_decoded *d = decoded(N * BYTES);
+  sl_loader *l = loader(d, 0), *plain = loader(NULL, 0);
+  ck_assert_int_eq(read_epoch(l, 1, &got), SL_OK);
+  for (int i = 0; i < N; i++) {
+    ck_assert_int_eq(rename(paths[i], t_path("moved")), 0);
+    write_picture_at(i, i + 5);
+  }
+  ck_assert_int_eq(read_epoch(plain, 1, &want), SL_OK);
+  ck_assert_mem_ne(&got, &want, sizeof got);
+  for (int again = 0; again < 2; again++) {
+    ck_assert_int_eq(read_epoch(l, 1, &got), SL_OK);
+    ck_assert_mem_eq(&got, &want, sizeof got);
+  }
+  sl_loader_free(plain);
+  sl_loader_free(l);
+  sl_decoded_release(d);
+}
+END_TEST
+
 START_TEST(the_budget_holds) {
   record r;
   sl_decoded *d = decoded(3 * BYTES + BYTES / 2);
@@ -126,8 +175,10 @@ START_TEST(the_budget_holds) {
   ck_assert_int_eq(read_epoch(l, 1, &r), SL_OK);
   ck_assert_int_eq(sl_decoded_bytes(d), 3 * BYTES);
   int kept = 0;
-  for (int i = 0; i < N; i++)
-    kept += sl_decoded_get(d, i) != NULL;
+  for (int i = 0; i < N; i++) {
+    const sl_file_id id = id_of(i);
+    kept += sl_decoded_get(d, i, &id, NULL) != NULL;
+  }
   ck_assert_int_eq(kept, 3);
   remove_files();
   ck_assert_int_eq(read_epoch(l, 2, &r), SL_EIO);
@@ -137,7 +188,8 @@ START_TEST(the_budget_holds) {
 END_TEST
 
 static sl_kept small(uint8_t *px) {
-  return (sl_kept){.h = 2,
+  return (sl_kept){.id = {1, 2, 3},
+                   .h = 2,
                    .w = 4,
                    .can_shrink = 1,
                    .shrink = 2,
@@ -150,17 +202,17 @@ START_TEST(put_and_get) {
   sl_decoded *d = decoded(100);
   sl_decoded_put(d, 1, &what);
   px[0] = 9;
-  const sl_kept *k = sl_decoded_get(d, 1);
+  const sl_kept *k = sl_decoded_get(d, 1, &what.id, NULL);
   ck_assert_ptr_nonnull(k);
   ck_assert(k->h == 2 && k->w == 4 && k->shrink == 2 && k->can_shrink);
   ck_assert_int_eq(k->image.px[0], 1); /* a copy */
   sl_decoded_put(d, 1, &what);         /* the first one stays */
-  ck_assert_ptr_eq(sl_decoded_get(d, 1), k);
+  ck_assert_ptr_eq(sl_decoded_get(d, 1, &what.id, NULL), k);
   ck_assert_int_eq(sl_decoded_bytes(d), 6);
   sl_decoded_put(d, N, &what);
   sl_decoded_put(d, -1, &what);
-  ck_assert_ptr_null(sl_decoded_get(d, N));
-  ck_assert_ptr_null(sl_decoded_get(d, 0));
+  ck_assert_ptr_null(sl_decoded_get(d, N, &what.id, NULL));
+  ck_assert_ptr_null(sl_decoded_get(d, 0, &what.id, NULL));
   ck_assert_int_eq(sl_decoded_bytes(d), 6);
   sl_decoded_release(d);
 }
@@ -174,7 +226,7 @@ START_TEST(no_memory_is_no_error) {
     sl_alloc_fail_at(fail);
     sl_decoded_put(d, 0, &what);
     sl_alloc_fail_at(0);
-    ck_assert_ptr_null(sl_decoded_get(d, 0));
+    ck_assert_ptr_null(sl_decoded_get(d, 0, &what.id, NULL));
     ck_assert_int_eq(sl_decoded_bytes(d), 0);
     sl_alloc_fail_at(fail);
     ck_assert_int_eq(sl_decoded_new(N, 1, &none), SL_ENOMEM);
@@ -191,8 +243,9 @@ int main(void) {
   Suite *s = suite_create("decoded");
   TCase *tc = tcase_create("decoded");
   tcase_add_checked_fixture(tc, setup, teardown);
-  tcase_add_loop_test(tc, the_same_bits_without_the_files, 0,
+  tcase_add_loop_test(tc, the_same_bits_from_memory, 0,
                       (int)(sizeof workers / sizeof *workers));
+  tcase_add_test(tc, a_changed_file_is_read_again);
   tcase_add_test(tc, the_budget_holds);
   tcase_add_test(tc, put_and_get);
   tcase_add_test(tc, no_memory_is_no_error);

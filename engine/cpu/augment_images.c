@@ -1,10 +1,9 @@
 /* augment_images.c -- the fused augmentation pass, one image at a time.
  *
- * A worker takes whole images. What an image needs is known before its first
- * pixel: either rows are unpacked straight from the stored image, or they are
- * sampled from a `source` in the worker's scratch, made by unpacking,
- * averaging and, when two samplings follow each other, the first of them. A
- * row is then finished (light, normalise, noise) while it is in cache. */
+ * A worker takes whole images and makes them row by row: taken as stored,
+ * sampled, or a resized crop of either (crop_rows.h). The stored image is read
+ * where it lies, in bytes. A row is then finished (light, normalise, noise) and
+ * written to the result while it is in cache. */
 #include "ops/augment_images.h"
 
 #include <math.h>
@@ -15,27 +14,33 @@
 #include "base/threads.h"
 #include "cpu/colour.h"
 #include "cpu/cpu.h"
+#include "cpu/crop_rows.h"
 #include "cpu/pixels.h"
+#include "cpu/simd.h"
 
 typedef struct job {
   const sl_augment_images_opts *o;
   const sl_tensor *x, *params, *stats, *boxes, *items;
   sl_tensor *out;
   int64_t h, w;                 /* stored */
+  int64_t mean_h, mean_w;       /* what step 2 samples, if it averages first */
   int64_t sampled_h, sampled_w; /* step 2 gives */
-  int64_t top, left, crop_h, crop_w;
+  int64_t top, left;            /* of the crop */
+  int resizes;                  /* step 3 does more than cut out */
+  sl_crop_plan crop;
   int64_t out_h, out_w;
   size_t scratch; /* bytes for each worker */
-  char *memory;
+  char *memory;   /* the crop's taps, then the workers' */
 } job;
 
 /* One worker's memory. */
 typedef struct desk {
-  sl_pixels a, b;       /* images on their way */
-  sl_pixel *pixels;     /* one row */
-  float *row;           /* the same, packed RGB */
+  char *copy;           /* of a stored image */
+  float *means;         /* the averaged image */
+  sl_sampler view;      /* step 2 */
+  sl_crop_rows crop;    /* step 3 */
+  float *sum, *row;     /* one row each */
   float *scale, *shift; /* normalisation, repeated along a row */
-  char *taps;
 } desk;
 
 static int64_t larger(int64_t a, int64_t b) {
@@ -48,17 +53,29 @@ static size_t rounded(size_t bytes) {
   return (bytes + 63) / 64 * 64;
 }
 
-/* Averaging never makes an image larger. */
-static int64_t image_pixels(const job *k) {
-  return larger(k->h * k->w, k->crop_h * k->crop_w);
+static size_t rgb_bytes(int64_t pixels) {
+  return rounded(3 * (size_t)pixels * sizeof(float) + SL_PIXELS_SLACK);
+}
+
+static size_t stored_bytes(const job *k) {
+  return (size_t)(k->h * k->w * 3) * sl_dtype_size(k->x->dtype);
+}
+
+static int averages(const job *k) {
+  return k->mean_h != k->h || k->mean_w != k->w;
+}
+
+/* Of a row before the crop is resized, or after. */
+static int64_t widest(const job *k) {
+  return larger(k->crop.w, k->out_w);
 }
 
 static size_t scratch_bytes(const job *k) {
-  const int64_t width = larger(k->crop_w, k->out_w);
-  return 2 * rounded((size_t)image_pixels(k) * sizeof(sl_pixel)) +
-         rounded((size_t)width * sizeof(sl_pixel)) +
-         3 * rounded((size_t)width * 3 * sizeof(float)) +
-         rounded(sl_sampler_scratch(width));
+  return rounded(stored_bytes(k) + SL_PIXELS_SLACK) +
+         (averages(k) ? rgb_bytes(k->mean_h * k->mean_w) + rgb_bytes(k->w)
+                      : 0) +
+         rounded(sl_sampler_scratch(k->crop.w)) +
+         rounded(sl_crop_rows_scratch(&k->crop)) + 3 * rgb_bytes(widest(k));
 }
 
 static void *take(char **at, size_t bytes) {
@@ -67,6 +84,7 @@ static void *take(char **at, size_t bytes) {
   return p;
 }
 
+/* u8 becomes [0, 1] before the light, so the statistics are of that. */
 static void fill_normaliser(const job *k, desk *d) {
   const float *mean = k->stats ? sl_f32(k->stats) : NULL;
   for (int64_t j = 0; j < k->out_w * 3; j++) {
@@ -75,19 +93,27 @@ static void fill_normaliser(const job *k, desk *d) {
   }
 }
 
-static desk desk_of(const job *k, int worker) {
-  char *at = k->memory + k->scratch * (size_t)worker;
-  const int64_t width = larger(k->crop_w, k->out_w);
-  const size_t image = (size_t)image_pixels(k) * sizeof(sl_pixel);
-  const size_t row = (size_t)width * 3 * sizeof(float);
-  desk d = {.a.at = take(&at, image), .b.at = take(&at, image)};
-  d.pixels = take(&at, (size_t)width * sizeof(sl_pixel));
-  d.row = take(&at, row);
-  d.scale = take(&at, row);
-  d.shift = take(&at, row);
-  d.taps = take(&at, sl_sampler_scratch(width));
-  fill_normaliser(k, &d);
-  return d;
+static void desk_make(const job *k, int worker, desk *d) {
+  char *at = k->memory + rounded(sl_crop_plan_scratch(k->out_h, k->out_w)) +
+             k->scratch * (size_t)worker;
+  *d = (desk){.copy = take(&at, stored_bytes(k) + SL_PIXELS_SLACK)};
+  if (averages(k)) {
+    d->means = take(&at, rgb_bytes(k->mean_h * k->mean_w));
+    d->sum = take(&at, rgb_bytes(k->w));
+  }
+  d->view = (sl_sampler){.mode = (sl_sample)k->o->mode,
+                         .pad = (sl_pad_mode)k->o->pad_mode,
+                         .align_corners = k->o->align_corners};
+  sl_sampler_place(&d->view, k->crop.w,
+                   take(&at, sl_sampler_scratch(k->crop.w)));
+  sl_crop_rows_place(&d->crop, &k->crop,
+                     take(&at, sl_crop_rows_scratch(&k->crop)));
+  d->crop.top = k->top;
+  d->crop.left = k->left;
+  d->row = take(&at, rgb_bytes(widest(k)));
+  d->scale = take(&at, rgb_bytes(widest(k)));
+  d->shift = take(&at, rgb_bytes(widest(k)));
+  fill_normaliser(k, d);
 }
 
 /* --- noise ---------------------------------------------------------------- */
@@ -136,23 +162,9 @@ static void erase(const job *k, int64_t image, int64_t y, float *row) {
 
 /* --- finishing a row ------------------------------------------------------ */
 
-static void pack(const sl_pixel *restrict in, int64_t n, float *restrict out) {
+static SL_SIMD void augment_to_unit(float *restrict row, int64_t n) {
   for (int64_t j = 0; j < n; j++)
-    for (int c = 0; c < 3; c++)
-      out[3 * j + c] = in[j][c];
-}
-
-static void unpack(const job *k, int64_t image, int64_t y,
-                   float *restrict out) {
-  const int64_t n = k->out_w * 3;
-  const int64_t from = ((image * k->h + k->top + y) * k->w + k->left) * 3;
-  if (k->x->dtype == SL_F32) {
-    memcpy(out, sl_f32(k->x) + from, (size_t)n * sizeof *out);
-    return;
-  }
-  const uint8_t *restrict in = sl_u8(k->x) + from;
-  for (int64_t j = 0; j < n; j++)
-    out[j] = (float)in[j] / 255;
+    row[j] /= 255;
 }
 
 static void colour(const job *k, const float *p, float *row) {
@@ -165,122 +177,77 @@ static void colour(const job *k, const float *p, float *row) {
   if (hue != 0) sl_colour_turn(row, k->out_w, hue);
 }
 
-static void normalise(const job *k, const desk *d, float *restrict row) {
-  const float *restrict scale = d->scale, *restrict shift = d->shift;
-  for (int64_t j = 0; j < k->out_w * 3; j++)
+static SL_SIMD void augment_normalise(const float *restrict scale,
+                                      const float *restrict shift, int64_t n,
+                                      float *restrict row) {
+  for (int64_t j = 0; j < n; j++)
     row[j] = row[j] * scale[j] + shift[j];
 }
 
-static void finish(const job *k, const desk *d, int64_t image, int64_t y,
-                   float *row) {
-  colour(k, sl_f32(k->params) + image * SL_AUGMENT_PARAMS, row);
-  if (k->stats) normalise(k, d, row);
-  if (k->boxes) erase(k, image, y, row);
-  if (k->out->dtype == SL_F32) return;
-  sl_bf16 *to = sl_b16(k->out) + (image * k->out_h + y) * k->out_w * 3;
-  for (int64_t j = 0; j < k->out_w * 3; j++)
-    to[j] = sl_bf16_from_f32(row[j]);
+static SL_SIMD void augment_to_bf16(const float *restrict row, int64_t n,
+                                    sl_bf16 *restrict out) {
+  for (int64_t j = 0; j < n; j++)
+    out[j] = sl_bf16_from_f32(row[j]);
 }
 
-/* Where a row is made: in the result itself if that has floats. */
-static float *row_of(const job *k, const desk *d, int64_t image, int64_t y) {
-  if (k->out->dtype != SL_F32) return d->row;
-  return sl_f32(k->out) + (image * k->out_h + y) * k->out_w * 3;
+static void finish(const job *k, const desk *d, int64_t image, int64_t y) {
+  const int64_t n = k->out_w * 3, to = (image * k->out_h + y) * n;
+  if (k->x->dtype == SL_U8) augment_to_unit(d->row, n);
+  colour(k, sl_f32(k->params) + image * SL_AUGMENT_PARAMS, d->row);
+  if (k->stats) augment_normalise(d->scale, d->shift, n, d->row);
+  if (k->boxes) erase(k, image, y, d->row);
+  if (k->out->dtype == SL_F32)
+    memcpy(sl_f32(k->out) + to, d->row, (size_t)n * sizeof *d->row);
+  else
+    augment_to_bf16(d->row, n, sl_b16(k->out) + to);
 }
 
 /* --- one image ------------------------------------------------------------ */
 
-static void swap(desk *d) {
-  const sl_pixels keep = d->a;
-  d->a = d->b;
-  d->b = keep;
+/* Where the last images end, so does the tensor: copied, they have slack. */
+static sl_pixels stored(const job *k, const desk *d, int64_t image) {
+  const size_t bytes = stored_bytes(k);
+  const size_t behind = (size_t)(k->x->shape[0] - 1 - image) * bytes;
+  const char *at = (const char *)sl_data(k->x) + (size_t)image * bytes;
+  if (behind < SL_PIXELS_SLACK) {
+    memcpy(d->copy, at, bytes);
+    memset(d->copy + bytes, 0, SL_PIXELS_SLACK);
+    at = d->copy;
+  }
+  return (sl_pixels){at, k->x->dtype, k->h, k->w};
 }
 
-static void average(desk *d, int64_t h, int64_t w) {
-  if (h == d->a.h && w == d->a.w) return;
-  sl_pixels_average(&d->a, &d->b, h, w);
-  swap(d);
-}
-
-static void load(const job *k, desk *d, int64_t image, int64_t top,
-                 int64_t left, int64_t h, int64_t w) {
-  const size_t bytes = (size_t)(k->h * k->w * 3) * sl_dtype_size(k->x->dtype);
-  const char *rgb = (const char *)sl_data(k->x) + (size_t)image * bytes;
-  sl_pixels_unpack(&d->a, rgb, k->x->dtype, k->w, top, left, h, w);
-}
-
-/* Step 2 as a sampler of the crop's window, its input in d->a. */
-static sl_sampler view_sampler(const job *k, desk *d, int64_t image,
-                               const sl_homography *view) {
-  int64_t ph = k->h, pw = k->w;
-  load(k, d, image, 0, 0, k->h, k->w);
-  if (k->o->prefilter) sl_prefilter_size(k->h, k->w, k->sampled_w, &ph, &pw);
-  average(d, ph, pw);
-  sl_sampler s = {.in = d->a,
-                  .mode = (sl_sample)k->o->mode,
-                  .pad = (sl_pad_mode)k->o->pad_mode,
-                  .align_corners = k->o->align_corners};
-  sl_sampler_place(&s, k->crop_w, d->taps);
-  sl_sampler_aim(&s, view, k->sampled_h, k->sampled_w, k->top, k->left);
-  return s;
-}
-
-/* Step 3's resizing, its input in d->a. */
-static sl_sampler crop_sampler(const job *k, desk *d) {
-  static const sl_homography straight = {{1, 0, 0, 0, 1, 0, 0, 0, 1}};
-  int64_t ph = k->crop_h, pw = k->crop_w;
-  if (k->o->crop_mode == SL_SAMPLE_BILINEAR)
-    sl_prefilter_size(k->crop_h, k->crop_w, k->out_w, &ph, &pw);
-  average(d, ph, pw);
-  sl_sampler s = {.in = d->a,
-                  .mode = (sl_sample)k->o->crop_mode,
-                  .pad = SL_PAD_BORDER,
-                  .align_corners = 1};
-  sl_sampler_place(&s, k->out_w, d->taps);
-  sl_sampler_aim(&s, &straight, k->out_h, k->out_w, 0, 0);
-  return s;
-}
-
-static void sample_window(const job *k, desk *d, const sl_sampler *s) {
-  for (int64_t i = 0; i < k->crop_h; i++)
-    sl_sampler_row(s, i, d->b.at + i * k->crop_w);
-  d->b.h = k->crop_h;
-  d->b.w = k->crop_w;
-  swap(d);
-}
-
-/* The sampler of the image's last step, its input ready; 0 if there is none:
- * rows are copied as they are. */
-static int prepare(const job *k, desk *d, int64_t image, sl_sampler *s) {
+/* Aims step 2's sampler at the crop's window; 0 if there is no step 2: the
+ * window is part of the stored image. */
+static int aim(const job *k, desk *d, int64_t image) {
   const float *p = sl_f32(k->params) + image * SL_AUGMENT_PARAMS;
   sl_homography view;
   for (int i = 0; i < 9; i++)
     view.m[i] = (double)p[SL_AUGMENT_HOMOGRAPHY + i];
-  const int moves = !sl_homography_is_identity(&view) || k->sampled_h != k->h ||
-                    k->sampled_w != k->w;
-  const int resizes = k->crop_h != k->out_h || k->crop_w != k->out_w;
-  if (moves) *s = view_sampler(k, d, image, &view);
-  if (!resizes) return moves;
-  if (moves)
-    sample_window(k, d, s);
-  else
-    load(k, d, image, k->top, k->left, k->crop_h, k->crop_w);
-  *s = crop_sampler(k, d);
+  if (sl_homography_is_identity(&view) && k->sampled_h == k->h &&
+      k->sampled_w == k->w)
+    return 0;
+  d->view.in = d->crop.image;
+  if (averages(k)) {
+    sl_pixels_average(&d->crop.image, k->mean_h, k->mean_w, d->sum, d->means);
+    d->view.in = (sl_pixels){d->means, SL_F32, k->mean_h, k->mean_w};
+  }
+  sl_sampler_aim(&d->view, &view, k->sampled_h, k->sampled_w, k->top, k->left);
   return 1;
 }
 
 static void one_image(const job *k, desk *d, int64_t image) {
-  sl_sampler s;
-  const int sampled = prepare(k, d, image, &s);
+  d->crop.image = stored(k, d, image);
+  d->crop.view = aim(k, d, image) ? &d->view : NULL;
+  sl_crop_rows_begin(&d->crop);
   for (int64_t y = 0; y < k->out_h; y++) {
-    float *row = row_of(k, d, image, y);
-    if (sampled) {
-      sl_sampler_row(&s, y, d->pixels);
-      pack(d->pixels, k->out_w, row);
-    } else {
-      unpack(k, image, y, row);
-    }
-    finish(k, d, image, y, row);
+    if (k->resizes)
+      sl_crop_row(&d->crop, y, d->row);
+    else if (d->crop.view)
+      sl_sampler_row(&d->view, y, d->row);
+    else
+      sl_pixels_row(&d->crop.image, k->top + y, k->left, k->out_w, d->row);
+    finish(k, d, image, y);
   }
 }
 
@@ -289,12 +256,14 @@ static void work(void *context, int worker, int n_workers) {
   int64_t begin, end;
   sl_share(k->x->shape[0], 1, worker, n_workers, &begin, &end);
   if (begin == end) return;
-  desk d = desk_of(k, worker);
+  desk d;
+  desk_make(k, worker, &d);
   for (int64_t i = begin; i < end; i++)
     one_image(k, &d, i);
 }
 
-sl_status sl_cpu_augment_images(const sl_call *c) {
+/* Sizes, from the options. */
+static job job_of(const sl_call *c) {
   const sl_augment_images_opts *o = c->opts;
   job k = {.o = o,
            .x = c->in[0],
@@ -309,14 +278,30 @@ sl_status sl_cpu_augment_images(const sl_call *c) {
            .sampled_w = o->size.v[1],
            .top = o->crop.v[0],
            .left = o->crop.v[1],
-           .crop_h = o->crop.v[2],
-           .crop_w = o->crop.v[3],
            .out_h = o->crop_size.v[0],
            .out_w = o->crop_size.v[1]};
+  k.crop = (sl_crop_plan){
+      .h = o->crop.v[2], .w = o->crop.v[3], .out_h = k.out_h, .out_w = k.out_w};
+  k.resizes = k.crop.h != k.out_h || k.crop.w != k.out_w;
+  k.mean_h = k.h;
+  k.mean_w = k.w;
+  if (o->prefilter)
+    sl_prefilter_size(k.h, k.w, k.sampled_w, &k.mean_h, &k.mean_w);
+  return k;
+}
+
+sl_status sl_cpu_augment_images(const sl_call *c) {
+  job k = job_of(c);
+  const size_t taps = rounded(sl_crop_plan_scratch(k.out_h, k.out_w));
+  /* The plan's sizes say how much memory its rows want; never more than the
+   * window's. */
+  k.crop.mean_h = k.crop.h;
+  k.crop.mean_w = k.crop.w;
   k.scratch = scratch_bytes(&k);
-  k.memory = sl_alloc_data(k.scratch * (size_t)sl_pool_size());
+  k.memory = sl_alloc_data(taps + k.scratch * (size_t)sl_pool_size());
   SL_REQUIRE(k.memory, SL_ENOMEM, "no memory to augment images of %s",
              sl_shape_text(k.x));
+  sl_crop_plan_make(&k.crop, (sl_sample)k.o->crop_mode, k.memory);
   sl_parallel(work, &k);
   sl_free_data(k.memory);
   return SL_OK;

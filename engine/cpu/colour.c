@@ -4,22 +4,24 @@
 #include <math.h>
 #include <string.h>
 
+#include "cpu/simd.h"
+
 /* --- logarithm and exponential -------------------------------------------- */
 
-static inline int32_t bits_of(float x) {
+SL_INLINE int32_t bits_of(float x) {
   int32_t i;
   memcpy(&i, &x, sizeof i);
   return i;
 }
 
-static inline float float_of(int32_t i) {
+SL_INLINE float float_of(int32_t i) {
   float x;
   memcpy(&x, &i, sizeof x);
   return x;
 }
 
 /* ln x for normal x > 0: x = 2^e * (1 + f), 1 + f in [sqrt 1/2, sqrt 2). */
-static inline float ln(float x) {
+SL_INLINE float ln(float x) {
   const int32_t shifted = bits_of(x) - 0x3f3504f3;
   const int32_t exponent = shifted >> 23;
   const float f = float_of(bits_of(x) - exponent * (1 << 23)) - 1;
@@ -38,7 +40,7 @@ static inline float ln(float x) {
 }
 
 /* e^x, x kept inside [-87, 87]: x = n ln 2 + r, |r| <= ln 2 / 2. */
-static inline float exponential(float x) {
+SL_INLINE float exponential(float x) {
   const float magic = 0x1.8p23f;
   x = x > -87 ? x : -87;
   x = x < 87 ? x : 87;
@@ -53,17 +55,17 @@ static inline float exponential(float x) {
   return (p * r * r + r + 1) * float_of(((int32_t)n + 127) << 23);
 }
 
-static inline float inside(float x) {
+SL_INLINE float inside(float x) {
   const float a = x > 1e-7f ? x : 1e-7f;
   return a < 1 - 1e-7f ? a : 1 - 1e-7f;
 }
 
-static inline float logit(float x) {
+SL_INLINE float logit(float x) {
   const float a = inside(x);
   return -ln((1 - a) / a);
 }
 
-static inline float sigmoid(float x) {
+SL_INLINE float sigmoid(float x) {
   return 1 / (1 + exponential(-x));
 }
 
@@ -71,7 +73,7 @@ static inline float sigmoid(float x) {
 
 /* With mul = 1 neither is needed: sigmoid(logit(x) + add) =
  * x / (x + (1 - x) e^-add). */
-static void brighten(float *restrict row, int64_t n, float add) {
+static SL_SIMD void colour_brighten(float *restrict row, int64_t n, float add) {
   const float k = expf(-add);
   for (int64_t j = 0; j < n; j++) {
     const float x = inside(row[j]);
@@ -79,18 +81,22 @@ static void brighten(float *restrict row, int64_t n, float add) {
   }
 }
 
-void sl_colour_light(float *restrict row, int64_t n, float mul, float add) {
-  if (mul == 1) {
-    brighten(row, n, add);
-    return;
-  }
+static SL_SIMD void colour_light(float *restrict row, int64_t n, float mul,
+                                 float add) {
   for (int64_t j = 0; j < n; j++)
     row[j] = sigmoid(mul * logit(row[j]) + add);
 }
 
+void sl_colour_light(float *row, int64_t n, float mul, float add) {
+  if (mul == 1)
+    colour_brighten(row, n, add);
+  else
+    colour_light(row, n, mul, add);
+}
+
 /* Split in three loops of one kind each, so that the outer ones vectorise. */
-void sl_colour_saturate(float *restrict row, int64_t n, float mul, float add,
-                        float saturation) {
+static SL_SIMD void colour_saturate(float *restrict row, int64_t n, float mul,
+                                    float add, float saturation) {
   for (int64_t j = 0; j < 3 * n; j++)
     row[j] = mul * logit(row[j]) + add;
   for (int64_t j = 0; j < n; j++) {
@@ -101,6 +107,11 @@ void sl_colour_saturate(float *restrict row, int64_t n, float mul, float add,
   }
   for (int64_t j = 0; j < 3 * n; j++)
     row[j] = sigmoid(row[j]);
+}
+
+void sl_colour_saturate(float *row, int64_t n, float mul, float add,
+                        float saturation) {
+  colour_saturate(row, n, mul, add, saturation);
 }
 
 /* --- hue ------------------------------------------------------------------ */

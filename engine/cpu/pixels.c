@@ -3,11 +3,19 @@
  * Sampling goes row by row, in two phases: loops over plain float arrays that
  * the compiler vectorises make coordinates, folds them into the image and
  * turns them into taps; then one loop gathers four pixels for each output
- * pixel. Coordinates outside and inside go the same way, without branches. */
+ * pixel, the two neighbours of a row in one load. Coordinates outside and
+ * inside go the same way, without branches. */
 #include "cpu/pixels.h"
 
 #include <math.h>
-#include <stddef.h>
+#include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#include "cpu/simd.h"
+
+typedef float pixel __attribute__((vector_size(16)));
 
 int sl_homography_is_identity(const sl_homography *h) {
   for (int i = 0; i < 9; i++)
@@ -27,17 +35,15 @@ static sl_homography multiply(const sl_homography *a, const sl_homography *b) {
 /* --- scratch -------------------------------------------------------------- */
 
 size_t sl_sampler_scratch(int64_t width) {
-  return (size_t)width * (6 * sizeof(float) + 4 * sizeof(int32_t));
+  return (size_t)width * (4 * sizeof(float) + 2 * sizeof(int32_t));
 }
 
 void sl_sampler_place(sl_sampler *s, int64_t width, void *scratch) {
   float *f = scratch;
-  int32_t *i = (int32_t *)(f + 6 * width);
+  int32_t *i = (int32_t *)(f + 4 * width);
   s->width = width;
-  s->px = f;
-  s->py = f + width;
-  s->x = (sl_taps){i, i + width, f + 2 * width, f + 3 * width};
-  s->y = (sl_taps){i + 2 * width, i + 3 * width, f + 4 * width, f + 5 * width};
+  s->x = (sl_taps){i, f, f + width};
+  s->y = (sl_taps){i + width, f + 2 * width, f + 3 * width};
 }
 
 /* --- coordinates ---------------------------------------------------------- */
@@ -70,149 +76,313 @@ void sl_sampler_aim(sl_sampler *s, const sl_homography *view, int64_t oh,
   s->map = multiply(&to, &seen);
 }
 
-static void coordinates(const sl_sampler *s, int64_t i) {
+/* Coordinates of one row lie in the taps' first weights. Without perspective
+ * there is nothing to divide by. */
+SL_INLINE void coordinates(const sl_sampler *s, int64_t i) {
   const double *m = s->map.m, y = (double)i;
   const float x0 = (float)(m[1] * y + m[2]), x1 = (float)m[0];
   const float y0 = (float)(m[4] * y + m[5]), y1 = (float)m[3];
   const float d0 = (float)(m[7] * y + m[8]), d1 = (float)m[6];
-  float *restrict px = s->px, *restrict py = s->py;
+  float *restrict px = s->x.w0, *restrict py = s->y.w0;
+  for (int64_t j = 0; j < s->width; j++) {
+    const float t = (float)(int32_t)j;
+    px[j] = x1 * t + x0;
+    py[j] = y1 * t + y0;
+  }
+  if (d0 == 1 && d1 == 0) return;
   for (int64_t j = 0; j < s->width; j++) {
     const float t = (float)(int32_t)j, d = d1 * t + d0;
-    px[j] = (x1 * t + x0) / d;
-    py[j] = (y1 * t + y0) / d;
+    px[j] /= d;
+    py[j] /= d;
   }
 }
 
-/* Mirrors p at low and low + span until it lies between them, as grid_sample
- * does. A coordinate beyond all reason (a horizon in the picture) is not
- * counted, so that the conversion to int is defined; clip() catches it. */
-static void reflect(float *restrict p, int64_t n, float low, float span) {
-  const float inverse = span > 0 ? 1 / span : 0;
-  for (int64_t j = 0; j < n; j++) {
-    const float a = fabsf(p[j] - low), q = a * inverse;
-    const int32_t turns = q < 0x1p24f ? (int32_t)q : 0;
-    const float r = a - (float)turns * span;
-    p[j] = low + (turns & 1 ? span - r : r);
-  }
+/* How coordinates are folded into the image: into [0, size - 1]; with zeros
+ * around it [-1, size], where no tap has a weight. */
+typedef enum fold_kind { CLIP, MIRROR_CENTRES, MIRROR_EDGES } fold_kind;
+
+typedef struct fold_range {
+  float lo, hi;               /* where coordinates end */
+  float low, period, inverse; /* a mirror, and twice the way to the other */
+} fold_range;
+
+static fold_range range_of(const sl_sampler *s, fold_kind kind, int64_t size) {
+  const float last = (float)(size - 1);
+  fold_range r = {.hi = last, .period = 2 * last};
+  if (s->pad == SL_PAD_ZEROS) r.lo = -1, r.hi = last + 1;
+  if (kind == MIRROR_EDGES) r.low = -0.5f, r.period = 2 * (last + 1);
+  r.inverse = r.period > 0 ? 1 / r.period : 0;
+  return r;
+}
+
+/* To the nearest whole number, ties to even; |p| < 2^22. */
+SL_INLINE float whole(float p) {
+  return (p + 0x1.8p23f) - 0x1.8p23f;
+}
+
+/* Mirrors p until it lies between the mirrors, as grid_sample does: the way to
+ * the nearest image of the first one. Of coordinates beyond all reason (a
+ * horizon in the picture) nothing sensible; clipped() catches them. */
+SL_INLINE float reflected(float p, const fold_range *r) {
+  const float a = p - r->low;
+  return r->low + fabsf(a - whole(a * r->inverse) * r->period);
 }
 
 /* Written so that NaN becomes lo. */
-static void clip(float *restrict p, int64_t n, float lo, float hi) {
-  for (int64_t j = 0; j < n; j++) {
-    const float a = p[j] > lo ? p[j] : lo;
-    p[j] = a < hi ? a : hi;
-  }
+SL_INLINE float clipped(float p, const fold_range *r) {
+  const float a = p > r->lo ? p : r->lo;
+  return a < r->hi ? a : r->hi;
 }
 
-/* Folds coordinates into the image: [0, size - 1]; with zeros around it
- * [-1, size], where no tap has a weight. */
-static void fold(const sl_sampler *s, float *p, int64_t size) {
-  const float last = (float)(size - 1);
-  if (s->pad == SL_PAD_ZEROS) {
-    clip(p, s->width, -1, last + 1);
-    return;
-  }
-  if (s->pad == SL_PAD_REFLECTION && s->align_corners)
-    reflect(p, s->width, 0, last);
-  else if (s->pad == SL_PAD_REFLECTION)
-    reflect(p, s->width, -0.5f, last + 1);
-  clip(p, s->width, 0, last);
-}
-
-/* Rounds to the nearest whole number, ties to even; |p| < 2^22. */
-static void whole(float *restrict p, int64_t n) {
-  const float magic = 0x1.8p23f;
-  for (int64_t j = 0; j < n; j++)
-    p[j] = (p[j] + magic) - magic;
-}
-
-/* The two taps of each coordinate in [-1, size]: step is from one index to
- * the next. Taps outside have weight 0 and an index inside. */
-static void make_taps(const float *restrict p, int64_t n, int32_t size,
-                      int32_t step, const sl_taps *t) {
-  int32_t *restrict i0 = t->i0, *restrict i1 = t->i1;
+/* The taps of each coordinate, which lies in t->w0: of a pair inside the image,
+ * the weights of a hat around the folded coordinate. */
+SL_INLINE void make_taps(const sl_sampler *s, fold_kind kind, int64_t size,
+                         const sl_taps *t) {
+  const fold_range r = range_of(s, kind, size);
+  const int32_t last = size > 1 ? (int32_t)size - 2 : 0;
+  const float second = size > 1 ? 1 : 0;
+  const int64_t n = s->width;
+  int32_t *restrict i = t->i;
   float *restrict w0 = t->w0, *restrict w1 = t->w1;
+  if (kind != CLIP)
+    for (int64_t j = 0; j < n; j++)
+      w0[j] = reflected(w0[j], &r);
+  for (int64_t j = 0; j < n; j++)
+    w0[j] = clipped(w0[j], &r);
+  if (s->mode == SL_SAMPLE_NEAREST)
+    for (int64_t j = 0; j < n; j++)
+      w0[j] = whole(w0[j]);
   for (int64_t j = 0; j < n; j++) {
-    const int32_t a = (int32_t)(p[j] + 1) - 1, b = a + 1;
-    const float f = p[j] - (float)a;
-    const int in_a = a >= 0 && a < size, in_b = b < size;
-    w0[j] = in_a ? 1 - f : 0;
-    w1[j] = in_b ? f : 0;
-    i0[j] = (in_a ? a : 0) * step;
-    i1[j] = (in_b ? b : 0) * step;
+    const float p = w0[j];
+    const int32_t a = (int32_t)p, b = a > 0 ? a : 0, at = b < last ? b : last;
+    const float d = p - (float)at; /* in [-1, 2] */
+    const float up = d > 0 ? d : 0, down = 2 - d, first = 1 - fabsf(d);
+    i[j] = at;
+    w0[j] = first > 0 ? first : 0;
+    w1[j] = (up < down ? up : down) * second;
   }
 }
 
-static void gather(const sl_sampler *s, sl_pixel *restrict out) {
-  const sl_pixel *restrict in = s->in.at;
-  const sl_taps x = s->x, y = s->y;
-  for (int64_t j = 0; j < s->width; j++) {
-    const sl_pixel *a = in + y.i0[j], *b = in + y.i1[j];
-    const sl_pixel top = a[x.i0[j]] * x.w0[j] + a[x.i1[j]] * x.w1[j];
-    const sl_pixel low = b[x.i0[j]] * x.w0[j] + b[x.i1[j]] * x.w1[j];
-    out[j] = top * y.w0[j] + low * y.w1[j];
-  }
+SL_INLINE void both_taps(const sl_sampler *s, fold_kind kind) {
+  make_taps(s, kind, s->in.w, &s->x);
+  make_taps(s, kind, s->in.h, &s->y);
 }
 
-void sl_sampler_row(const sl_sampler *s, int64_t i, sl_pixel *out) {
+static SL_SIMD void pixels_look(const sl_sampler *s, int64_t i) {
   coordinates(s, i);
-  fold(s, s->px, s->in.w);
-  fold(s, s->py, s->in.h);
-  if (s->mode == SL_SAMPLE_NEAREST) {
-    whole(s->px, s->width);
-    whole(s->py, s->width);
+  if (s->pad != SL_PAD_REFLECTION)
+    both_taps(s, CLIP);
+  else if (s->align_corners)
+    both_taps(s, MIRROR_CENTRES);
+  else
+    both_taps(s, MIRROR_EDGES);
+}
+
+void sl_sampler_look(const sl_sampler *s, int64_t i) {
+  pixels_look(s, i);
+}
+
+/* --- gathering ------------------------------------------------------------ */
+
+/* From where in the image both rows' pairs are read: into s->x.i. */
+static SL_SIMD void pixels_offsets(const sl_sampler *s) {
+  int32_t *restrict x = s->x.i;
+  const int32_t *restrict y = s->y.i, row = 3 * (int32_t)s->in.w;
+  for (int64_t j = 0; j < s->width; j++)
+    x[j] = 3 * x[j] + row * y[j];
+}
+
+SL_INLINE void put(float *out, const pixel *p) {
+  memcpy(out, p, sizeof *p); /* the fourth is written over by the next */
+}
+
+SL_INLINE void load_pixel(pixel *out, const float *p) {
+  memcpy(out, p, sizeof *out);
+}
+
+SL_INLINE void load_u8(pixel *out, const uint8_t *p) {
+  *out = (pixel){p[0], p[1], p[2], 0};
+}
+
+/* Between rows first, then along: the order of all three. */
+#define GATHER(load, in)                                                       \
+  const sl_taps x = s->x, y = s->y;                                            \
+  const int64_t below = s->in.h > 1 ? 3 * s->in.w : 0;                         \
+  const int64_t right = s->in.w > 1 ? 3 : 0;                                   \
+  for (int64_t j = 0; j < s->width; j++) {                                     \
+    pixel a, b, c, d;                                                          \
+    load(&a, (in) + x.i[j]);                                                   \
+    load(&b, (in) + x.i[j] + below);                                           \
+    load(&c, (in) + x.i[j] + right);                                           \
+    load(&d, (in) + x.i[j] + below + right);                                   \
+    const pixel p = (a * y.w0[j] + b * y.w1[j]) * x.w0[j] +                    \
+                    (c * y.w0[j] + d * y.w1[j]) * x.w1[j];                     \
+    put(out + 3 * j, &p);                                                      \
   }
-  make_taps(s->px, s->width, (int32_t)s->in.w, 1, &s->x);
-  make_taps(s->py, s->width, (int32_t)s->in.h, (int32_t)s->in.w, &s->y);
-  gather(s, out);
+
+static SL_SIMD void pixels_gather_f32(const sl_sampler *s,
+                                      float *restrict out) {
+  const float *in = s->in.at;
+  GATHER(load_pixel, in)
 }
 
-/* --- whole images --------------------------------------------------------- */
-
-static void unpack_u8(sl_pixel *restrict out, const uint8_t *restrict in,
-                      int64_t n) {
-  for (int64_t j = 0; j < n; j++, in += 3)
-    out[j] = (sl_pixel){in[0], in[1], in[2], 0} / 255.0f;
+static SL_SIMD void pixels_gather_u8(const sl_sampler *s, float *restrict out) {
+  const uint8_t *in = s->in.at;
+  GATHER(load_u8, in)
 }
 
-static void unpack_f32(sl_pixel *restrict out, const float *restrict in,
-                       int64_t n) {
-  for (int64_t j = 0; j < n; j++, in += 3)
-    out[j] = (sl_pixel){in[0], in[1], in[2], 0};
-}
-
-void sl_pixels_unpack(sl_pixels *out, const void *rgb, sl_dtype dtype,
-                      int64_t width, int64_t top, int64_t left, int64_t h,
-                      int64_t w) {
-  out->h = h;
-  out->w = w;
-  for (int64_t i = 0; i < h; i++) {
-    const int64_t from = ((top + i) * width + left) * 3;
-    if (dtype == SL_U8)
-      unpack_u8(out->at + i * w, (const uint8_t *)rgb + from, w);
-    else
-      unpack_f32(out->at + i * w, (const float *)rgb + from, w);
+#if defined(__x86_64__)
+/* Two neighbours in one load; compilers do not find it. The two bytes behind
+ * the second pixel are never used. */
+__attribute__((target("avx2,fma"))) static void
+gather_pairs(const sl_sampler *s, float *restrict out) {
+  const __m256i second = _mm256_setr_epi32(3, 4, 5, 6, 3, 4, 5, 6);
+  const sl_taps x = s->x, y = s->y;
+  const uint8_t *top = s->in.at;
+  const uint8_t *low = top + (s->in.h > 1 ? 3 * s->in.w : 0);
+  for (int64_t j = 0; j < s->width; j++) {
+    const __m128i a = _mm_loadl_epi64((const __m128i_u *)(top + x.i[j]));
+    const __m128i b = _mm_loadl_epi64((const __m128i_u *)(low + x.i[j]));
+    const __m256 v = _mm256_fmadd_ps(
+        _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(a)),
+        _mm256_broadcast_ss(y.w0 + j),
+        _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(b)),
+                      _mm256_broadcast_ss(y.w1 + j)));
+    const __m128 left = _mm256_castps256_ps128(v);
+    const __m128 right =
+        _mm256_castps256_ps128(_mm256_permutevar8x32_ps(v, second));
+    _mm_storeu_ps(out + 3 * j,
+                  _mm_fmadd_ps(left, _mm_broadcast_ss(x.w0 + j),
+                               _mm_mul_ps(right, _mm_broadcast_ss(x.w1 + j))));
   }
 }
 
-static sl_pixel mean(const sl_pixel *in, int64_t stride, int64_t h, int64_t w) {
-  sl_pixel sum = {0, 0, 0, 0};
-  for (int64_t y = 0; y < h; y++, in += stride)
-    for (int64_t x = 0; x < w; x++)
-      sum += in[x];
-  return sum / (float)(h * w);
+static int has_pairs(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+#else
+#define gather_pairs pixels_gather_u8
+static int has_pairs(void) {
+  return 0;
+}
+#endif
+
+void sl_sampler_row(const sl_sampler *s, int64_t i, float *out) {
+  pixels_look(s, i);
+  pixels_offsets(s);
+  if (s->in.dtype != SL_U8)
+    pixels_gather_f32(s, out);
+  else if (has_pairs())
+    gather_pairs(s, out);
+  else
+    pixels_gather_u8(s, out);
 }
 
-void sl_pixels_average(const sl_pixels *in, sl_pixels *out, int64_t oh,
-                       int64_t ow) {
-  out->h = oh;
-  out->w = ow;
-  for (int64_t i = 0; i < oh; i++) {
-    const int64_t y0 = i * in->h / oh, y1 = ((i + 1) * in->h + oh - 1) / oh;
-    for (int64_t j = 0; j < ow; j++) {
-      const int64_t x0 = j * in->w / ow, x1 = ((j + 1) * in->w + ow - 1) / ow;
-      out->at[i * ow + j] =
-          mean(in->at + y0 * in->w + x0, in->w, y1 - y0, x1 - x0);
+/* --- rows ----------------------------------------------------------------- */
+
+static SL_SIMD void pixels_from_u8(const uint8_t *restrict in, int64_t n,
+                                   float *restrict out) {
+  for (int64_t j = 0; j < n; j++)
+    out[j] = (float)in[j];
+}
+
+static SL_SIMD void pixels_add_u8(const uint8_t *restrict in, int64_t n,
+                                  float *restrict sum) {
+  for (int64_t j = 0; j < n; j++)
+    sum[j] += (float)in[j];
+}
+
+static SL_SIMD void pixels_add_f32(const float *restrict in, int64_t n,
+                                   float *restrict sum) {
+  for (int64_t j = 0; j < n; j++)
+    sum[j] += in[j];
+}
+
+void sl_pixels_row(const sl_pixels *in, int64_t y, int64_t left, int64_t n,
+                   float *out) {
+  const int64_t from = 3 * (y * in->w + left);
+  if (in->dtype == SL_U8)
+    pixels_from_u8((const uint8_t *)in->at + from, 3 * n, out);
+  else
+    memcpy(out, (const float *)in->at + from, 3 * (size_t)n * sizeof *out);
+}
+
+void sl_pixels_add_row(const sl_pixels *in, int64_t y, int64_t left, int64_t n,
+                       float *sum) {
+  const int64_t from = 3 * (y * in->w + left);
+  if (in->dtype == SL_U8)
+    pixels_add_u8((const uint8_t *)in->at + from, 3 * n, sum);
+  else
+    pixels_add_f32((const float *)in->at + from, 3 * n, sum);
+}
+
+void sl_row_add(const float *row, int64_t n, float *sum) {
+  pixels_add_f32(row, n, sum);
+}
+
+void sl_average_share(int64_t i, int64_t n, int64_t parts, int64_t *begin,
+                      int64_t *end) {
+  *begin = i * n / parts;
+  *end = ((i + 1) * n + parts - 1) / parts;
+}
+
+/* The shares' bounds are counted on, not divided: j * n = whole * ow + rest. */
+void sl_row_average(const float *sum, int64_t n, int64_t rows, int64_t ow,
+                    float *out) {
+  for (int64_t j = 0, whole_part = 0, rest = 0; j < ow; j++) {
+    pixel all = {0, 0, 0, 0}, one;
+    const int64_t begin = whole_part;
+    whole_part += n / ow;
+    rest += n % ow;
+    if (rest >= ow) whole_part++, rest -= ow;
+    const int64_t end = whole_part + (rest > 0);
+    for (int64_t x = begin; x < end; x++) {
+      load_pixel(&one, sum + 3 * x);
+      all += one;
     }
+    all /= (float)(rows * (end - begin));
+    put(out + 3 * j, &all);
   }
+}
+
+void sl_pixels_average(const sl_pixels *in, int64_t oh, int64_t ow, float *sum,
+                       float *out) {
+  for (int64_t i = 0; i < oh; i++) {
+    int64_t begin, end;
+    sl_average_share(i, in->h, oh, &begin, &end);
+    sl_pixels_row(in, begin, 0, in->w, sum);
+    for (int64_t y = begin + 1; y < end; y++)
+      sl_pixels_add_row(in, y, 0, in->w, sum);
+    sl_row_average(sum, in->w, end - begin, ow, out + 3 * i * ow);
+  }
+}
+
+static SL_SIMD void pixels_resize(const float *in, int64_t right,
+                                  const sl_taps *x, int64_t n,
+                                  float *restrict out) {
+  for (int64_t j = 0; j < n; j++) {
+    const float *at = in + 3 * x->i[j];
+    pixel a, b;
+    load_pixel(&a, at);
+    load_pixel(&b, at + right);
+    const pixel p = a * x->w0[j] + b * x->w1[j];
+    put(out + 3 * j, &p);
+  }
+}
+
+void sl_row_resize(const float *in, int64_t width, const sl_taps *x, int64_t n,
+                   float *out) {
+  pixels_resize(in, width > 1 ? 3 : 0, x, n, out);
+}
+
+static SL_SIMD void pixels_blend(const float *restrict a,
+                                 const float *restrict b, float wa, float wb,
+                                 int64_t n, float *restrict out) {
+  for (int64_t j = 0; j < n; j++)
+    out[j] = a[j] * wa + b[j] * wb;
+}
+
+void sl_row_blend(const float *a, const float *b, float wa, float wb, int64_t n,
+                  float *out) {
+  pixels_blend(a, b, wa, wb, n, out);
 }

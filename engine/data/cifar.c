@@ -141,7 +141,7 @@ static sl_status add_record(sl_cifar *c, sl_files *files, const char *path,
           .w = SL_CIFAR_SIDE,
           .shrink = 1,
           .image = {.h = SL_CIFAR_SIDE, .w = SL_CIFAR_SIDE, .px = pixels}});
-  SL_REQUIRE(sl_decoded_get(c->images, row), SL_ENOMEM,
+  SL_REQUIRE(sl_decoded_own(c->images, row), SL_ENOMEM,
              "no memory for the images of %s", path);
   return SL_OK;
 }

@@ -1,6 +1,7 @@
 /* decode.c -- see decode.h.
  *
- * Two things make it fast for the small files of a training set: the header is
+ * Plain JPEGs go straight to libjpeg (jpeg.h), everything else to libvips. Two
+ * things make it fast for the small files of a training set: the header is
  * opened for sequential access, and the pixels are pulled in strips through
  * one VipsRegion in the caller's thread. vips_thumbnail or
  * vips_image_write_to_memory would set up a pipeline with threads and queues
@@ -13,6 +14,7 @@
 #include <unistd.h>
 #include <vips/vips.h>
 
+#include "data/jpeg.h"
 #include "data/pixels.h"
 
 enum { STRIP_ROWS = 16 };
@@ -130,12 +132,18 @@ sl_status sl_decode_open(const char *path, int64_t max_pixels, sl_decoder *d) {
   const struct format *f = find_format(start, n);
   SL_REQUIRE(f, SL_EDATA, "%s: not an image (or of a kind we cannot read)",
              path);
-  return read_header(d, f, max_pixels);
+  if (f->load == vips_jpegload) SL_TRY(sl_jpeg_open(path, &d->jpeg));
+  if (!d->jpeg) return read_header(d, f, max_pixels);
+  sl_jpeg_size(d->jpeg, &d->h, &d->w);
+  d->can_shrink = 1;
+  return check_size(d, max_pixels);
 }
 
 void sl_decode_close(sl_decoder *d) {
   if (d->image) g_object_unref(d->image);
+  sl_jpeg_close(d->jpeg);
   d->image = NULL;
+  d->jpeg = NULL;
 }
 
 /* --- read ----------------------------------------------------------------- */
@@ -190,13 +198,8 @@ static sl_status pull(VipsImage *m, const char *path, sl_image *out) {
   return failed ? sl_vips_fail(path) : SL_OK;
 }
 
-sl_status sl_decode_read(sl_decoder *d, int shrink, sl_image *out) {
-  SL_REQUIRE(d->image, SL_EINVAL, "%s: the file is not open", d->path);
-  SL_REQUIRE(shrink == 1 ||
-                 (d->can_shrink && (shrink == 2 || shrink == 4 || shrink == 8)),
-             SL_EINVAL, "%s: shrink-on-load by %d is not possible", d->path,
-             shrink);
-  if (shrink > 1) {
+static sl_status read_vips(sl_decoder *d, int shrink, sl_image *out) {
+  if (shrink > 1 || !d->image) {
     sl_decode_close(d);
     SL_TRY(load_shrunk(d->path, shrink, &d->image));
   }
@@ -207,6 +210,18 @@ sl_status sl_decode_read(sl_decoder *d, int shrink, sl_image *out) {
   if (status == SL_OK) status = sl_image_orient(&lying, d->orientation, out);
   sl_image_clear(&lying);
   return status;
+}
+
+sl_status sl_decode_read(sl_decoder *d, int shrink, sl_image *out) {
+  SL_REQUIRE(d->image || d->jpeg, SL_EINVAL, "%s: the file is not open",
+             d->path);
+  SL_REQUIRE(shrink == 1 ||
+                 (d->can_shrink && (shrink == 2 || shrink == 4 || shrink == 8)),
+             SL_EINVAL, "%s: shrink-on-load by %d is not possible", d->path,
+             shrink);
+  int done = 0;
+  if (d->jpeg) SL_TRY(sl_jpeg_read(d->jpeg, shrink, out, &done));
+  return done ? SL_OK : read_vips(d, shrink, out);
 }
 
 sl_status sl_decode(const char *path, sl_image *out) {

@@ -1,4 +1,4 @@
-/* decode.h -- an image file on disk to 8-bit RGB pixels (libvips).
+/* decode.h -- an image file on disk to 8-bit RGB pixels (libvips, libjpeg).
  *
  * JPEG, PNG, WebP, TIFF, GIF (first frame), PNM, HEIF/AVIF, JPEG 2000 and BMP,
  * as far as libvips was built with them; the format is told by the file's
@@ -23,6 +23,7 @@ typedef struct sl_decoder {
   int can_shrink;           /* shrink-on-load works: a JPEG */
   const char *path;         /* borrowed */
   struct _VipsImage *image; /* nothing of its pixels is read yet */
+  struct sl_jpeg *jpeg;     /* or, of a plain JPEG, this */
 } sl_decoder;
 
 /* Reads the header. max_pixels: files with more are refused before anything
@@ -46,6 +47,9 @@ SL_MUST_USE sl_status sl_decode(const char *path, sl_image *out);
 
 /* Height and width as shown, from the header alone. */
 SL_MUST_USE sl_status sl_decode_size(const char *path, int *h, int *w);
+
+/* Changes with what decides the pixels: the versions of the decoders. */
+uint64_t sl_decode_version(void);
 
 /* Frees what libvips keeps for this thread: call before a thread ends. */
 void sl_decode_thread_end(void);

@@ -13,6 +13,7 @@ struct sl_decoded {
   int64_t n, budget;
   _Atomic int64_t bytes; /* kept, or about to be */
   kept_ref *rows;        /* each set once */
+  sl_pixel_file *file;   /* or NULL */
 };
 
 sl_status sl_decoded_new(int64_t n, int64_t budget, sl_decoded **out) {
@@ -50,12 +51,27 @@ void sl_decoded_release(sl_decoded *d) {
   if (!d || atomic_fetch_sub(&d->references, 1) != 1) return;
   for (int64_t i = 0; i < d->n; i++)
     kept_free(atomic_load(&d->rows[i]));
+  sl_pixel_file_close(d->file);
   sl_free(d->rows);
   sl_free(d);
 }
 
-const sl_kept *sl_decoded_get(const sl_decoded *d, int64_t row) {
-  return row >= 0 && row < d->n ? atomic_load(&d->rows[row]) : NULL;
+void sl_decoded_set_file(sl_decoded *d, sl_pixel_file *f) {
+  d->file = f;
+}
+
+const sl_kept *sl_decoded_get(const sl_decoded *d, int64_t row,
+                              const sl_file_id *id, sl_kept *room) {
+  if (row < 0 || row >= d->n) return NULL;
+  const sl_kept *k = atomic_load(&d->rows[row]);
+  if (k && sl_file_id_equal(&k->id, id)) return k;
+  return d->file && sl_pixel_file_get(d->file, row, id, room) ? room : NULL;
+}
+
+const sl_kept *sl_decoded_own(const sl_decoded *d, int64_t row) {
+  const sl_file_id none = {0};
+  const sl_kept *k = row >= 0 && row < d->n ? atomic_load(&d->rows[row]) : NULL;
+  return k && sl_file_id_equal(&k->id, &none) ? k : NULL;
 }
 
 static sl_kept *copy_of(const sl_kept *what) {
@@ -73,16 +89,26 @@ static sl_kept *copy_of(const sl_kept *what) {
 }
 
 /* Room is claimed before the copy is made, so the budget holds at any time. */
-void sl_decoded_put(sl_decoded *d, int64_t row, const sl_kept *what) {
-  if (row < 0 || row >= d->n || atomic_load(&d->rows[row])) return;
+static int put_in_memory(sl_decoded *d, int64_t row, const sl_kept *what) {
+  if (atomic_load(&d->rows[row])) return 0;
   const int64_t size = (int64_t)what->image.h * what->image.w * 3;
   sl_kept *k = NULL, *none = NULL;
   if (atomic_fetch_add(&d->bytes, size) + size <= d->budget) k = copy_of(what);
-  if (k && atomic_compare_exchange_strong(&d->rows[row], &none, k)) return;
+  if (k && atomic_compare_exchange_strong(&d->rows[row], &none, k)) return 1;
   kept_free(k); /* no room, no memory, or another thread was faster */
   atomic_fetch_sub(&d->bytes, size);
+  return none != NULL;
+}
+
+void sl_decoded_put(sl_decoded *d, int64_t row, const sl_kept *what) {
+  if (row < 0 || row >= d->n || put_in_memory(d, row, what)) return;
+  if (d->file) sl_pixel_file_put(d->file, row, what);
 }
 
 int64_t sl_decoded_bytes(const sl_decoded *d) {
   return atomic_load(&d->bytes);
+}
+
+int64_t sl_decoded_file_bytes(const sl_decoded *d) {
+  return d->file ? sl_pixel_file_bytes(d->file) : 0;
 }

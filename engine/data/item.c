@@ -24,7 +24,9 @@ struct sl_item_pipeline {
 
 struct sl_item_scratch {
   sl_resampler *resampler;
-  sl_image image, next, padded; /* image: what the next view works on */
+  sl_image image, other; /* decoded; and what views give, by turns */
+  sl_image padded;
+  sl_kept room; /* for what the cache reads from its file */
   sl_item_view views[MAX_TRANSFORMS + 1];
   sl_decoded *decoded; /* borrowed; or NULL */
 };
@@ -125,7 +127,8 @@ void sl_item_scratch_free(sl_item_scratch *s) {
   if (!s) return;
   sl_resampler_free(s->resampler);
   sl_image_clear(&s->image);
-  sl_image_clear(&s->next);
+  sl_image_clear(&s->other);
+  sl_image_clear(&s->room.image);
   sl_image_clear(&s->padded);
   sl_free(s);
   sl_decode_thread_end();
@@ -155,36 +158,35 @@ static int plan(const sl_item_pipeline *p, sl_item_id id, int h, int w,
   return n;
 }
 
-/* Carries out one view of s->image, which is an h x w image, perhaps shrunk
- * on load. */
-static sl_status carry_out(sl_item_scratch *s, const sl_item_view *v, int h,
-                           int w, int shrink, uint8_t *out) {
+/* Carries out one view of `have`, which is an h x w image, perhaps shrunk on
+ * load. */
+static sl_status carry_out(sl_item_scratch *s, const sl_item_view *v,
+                           const sl_image *have, int h, int w, int shrink,
+                           uint8_t *out) {
   const ptrdiff_t stride = 3 * (ptrdiff_t)v->out_w;
-  sl_resize r = sl_item_view_resize(v, h, w, shrink, &s->image);
-  if (shrink > 1 || sl_item_view_is_inside(v, s->image.h, s->image.w))
-    return sl_resample(s->resampler, &s->image, &r, out, stride);
-  SL_TRY(sl_item_view_pad(v, &s->image, &s->padded));
+  sl_resize r = sl_item_view_resize(v, h, w, shrink, have);
+  if (shrink > 1 || sl_item_view_is_inside(v, have->h, have->w))
+    return sl_resample(s->resampler, have, &r, out, stride);
+  SL_TRY(sl_item_view_pad(v, have, &s->padded));
   r.mirror = 0; /* done by padding */
   r.x = r.y = 0;
   return sl_resample(s->resampler, &s->padded, &r, out, stride);
 }
 
-static sl_status run(sl_item_scratch *s, int n, int h, int w, int shrink,
-                     uint8_t *out) {
-  for (int i = 0; i < n; i++) {
+/* All n views of the decoded image; it is not changed before it was read. */
+static sl_status run(sl_item_scratch *s, int n, const sl_image *have, int h,
+                     int w, int shrink, uint8_t *out) {
+  for (int i = 0; i < n - 1; i++) {
     const sl_item_view *v = &s->views[i];
-    const int last = i == n - 1;
-    if (!last) SL_TRY(sl_image_resize(&s->next, v->out_h, v->out_w));
-    SL_TRY(carry_out(s, v, h, w, shrink, last ? out : s->next.px));
-    if (last) break;
-    const sl_image done = s->image;
-    s->image = s->next;
-    s->next = done;
-    h = s->image.h;
-    w = s->image.w;
+    sl_image *to = have == &s->other ? &s->image : &s->other;
+    SL_TRY(sl_image_resize(to, v->out_h, v->out_w));
+    SL_TRY(carry_out(s, v, have, h, w, shrink, to->px));
+    have = to;
+    h = to->h;
+    w = to->w;
     shrink = 1;
   }
-  return SL_OK;
+  return carry_out(s, &s->views[n - 1], have, h, w, shrink, out);
 }
 
 /* How much of a file of that size the first view lets the decoder leave out. */
@@ -194,45 +196,53 @@ static int shrink_of(const sl_item_pipeline *p, const sl_item_scratch *s, int h,
   return may ? sl_item_view_shrink(&s->views[0], h, w) : 1;
 }
 
+/* file: keep what is decoded, as of that state of the file; NULL: do not. */
 static sl_status load(const sl_item_pipeline *p, sl_decoder *d, sl_item_id id,
-                      sl_item_scratch *s, uint8_t *out) {
+                      const sl_file_id *file, sl_item_scratch *s,
+                      uint8_t *out) {
   const int n = plan(p, id, d->h, d->w, s->views);
   const int shrink = shrink_of(p, s, d->h, d->w, d->can_shrink);
   SL_TRY(sl_decode_read(d, shrink, &s->image));
-  if (s->decoded)
+  if (file)
     sl_decoded_put(s->decoded, id.index,
-                   &(sl_kept){.h = d->h,
+                   &(sl_kept){.id = *file,
+                              .h = d->h,
                               .w = d->w,
                               .can_shrink = d->can_shrink,
                               .shrink = shrink,
                               .image = s->image});
-  const sl_status status = run(s, n, d->h, d->w, shrink, out);
+  const sl_status status = run(s, n, &s->image, d->h, d->w, shrink, out);
   return status == SL_OK ? SL_OK : sl_fail_in(status, "%s: ", d->path);
 }
 
-/* The same from a kept image, which is copied: views write over theirs. *done
- * is 0 when the views want another shrink than it has. */
+/* The same from a kept image. *done is 0 when the views want another shrink
+ * than it has. */
 static sl_status load_kept(const sl_item_pipeline *p, const sl_kept *k,
                            sl_item_id id, sl_item_scratch *s, uint8_t *out,
                            int *done) {
   const int n = plan(p, id, k->h, k->w, s->views);
   *done = shrink_of(p, s, k->h, k->w, k->can_shrink) == k->shrink;
-  if (!*done) return SL_OK;
-  SL_TRY(sl_image_resize(&s->image, k->image.h, k->image.w));
-  memcpy(s->image.px, k->image.px, (size_t)k->image.h * (size_t)k->image.w * 3);
-  return run(s, n, k->h, k->w, k->shrink, out);
+  return *done ? run(s, n, &k->image, k->h, k->w, k->shrink, out) : SL_OK;
 }
 
+/* What the file is now is asked before it is read: if it changes meanwhile, the
+ * pixels are kept as those of the older state, which is never met again. */
 sl_status sl_item_load(const sl_item_pipeline *p, const char *path,
                        sl_item_id id, sl_item_scratch *s, uint8_t *out) {
-  const sl_kept *kept =
-      s->decoded ? sl_decoded_get(s->decoded, id.index) : NULL;
+  sl_file_id file = {0};
+  const sl_kept *kept = NULL;
   int done = 0;
+  if (s->decoded) kept = sl_decoded_own(s->decoded, id.index);
+  if (s->decoded && !kept) {
+    SL_TRY(sl_file_id_of(path, &file));
+    kept = sl_decoded_get(s->decoded, id.index, &file, &s->room);
+  }
   if (kept) SL_TRY(load_kept(p, kept, id, s, out, &done));
   if (done) return SL_OK;
   sl_decoder d;
   sl_status status = sl_decode_open(path, p->opts.max_pixels, &d);
-  if (status == SL_OK) status = load(p, &d, id, s, out);
+  const int keep = s->decoded && !kept; /* one shrink an image is enough */
+  if (status == SL_OK) status = load(p, &d, id, keep ? &file : NULL, s, out);
   sl_decode_close(&d);
   return status;
 }

@@ -24,6 +24,13 @@ static void start(void) {
   vips_cache_set_max(0);   /* no file is decoded twice in a row */
 }
 
+uint64_t sl_decode_version(void) {
+  uint64_t version = 0;
+  for (int i = 0; i < 3; i++)
+    version = version << 16 | (uint64_t)vips_version(i);
+  return version;
+}
+
 sl_status sl_vips_start(void) {
   pthread_once(&once, start);
   SL_REQUIRE(!failed, SL_EINTERNAL, "libvips does not start");

@@ -1,12 +1,15 @@
 /* slua_decoded.c -- decoded images kept for later epochs, in Lua.
  *
- *   data.decoded(files, bytes) -> decoded: the option `decoded` of loaders over
- *       these files, as many as like; `bytes` of pixels at most
+ *   data.decoded(files, bytes [, folder, file_bytes]) -> decoded: the option
+ *       `decoded` of loaders over these files, as many as like; `bytes` of
+ *       pixels in memory at most; what does not fit goes to a file in `folder`
+ *       (nil: none), whose files take `file_bytes` together
  *   data.cifar(folder, files) -> decoded, n, names: CIFAR-10's binary files,
- * all in memory; files, an empty list, gets their items, of which the first n
- *       are for training; names of the classes, in the order of their numbers
- *   decoded:bytes() -> what is kept now
+ *       all in memory; files, an empty list, gets their items, of which the
+ *       first n are for training; names of the classes, in their order
+ *   decoded:bytes() -> what is kept in memory now, and the size of the file
  *   decoded:close(), <close>: at the latest with the last of its loaders */
+#include "base/log.h"
 #include "data/cifar.h"
 #include "lua/slua_data.h"
 
@@ -26,13 +29,27 @@ sl_decoded *slua_check_decoded(lua_State *L, int arg) {
   return b->d;
 }
 
+/* A folder that cannot be written to is no reason not to train. */
+static void open_file(sl_decoded *d, const sl_files *files, const char *folder,
+                      lua_Integer budget) {
+  sl_pixel_file *f;
+  if (sl_pixel_file_open(folder, files, budget, &f) == SL_OK)
+    sl_decoded_set_file(d, f);
+  else
+    sl_log(SL_LOG_WARN, "decoded images are not kept on disk: %s", sl_error());
+}
+
 static int new_decoded(lua_State *L) {
-  const int64_t n = sl_files_count(slua_check_files(L, 1));
+  const sl_files *files = slua_check_files(L, 1);
+  const int64_t n = sl_files_count(files);
   const lua_Integer budget = luaL_checkinteger(L, 2);
+  const char *folder = luaL_optstring(L, 3, NULL);
+  const lua_Integer on_disk = luaL_optinteger(L, 4, 0);
   decoded_box *b = lua_newuserdatauv(L, sizeof *b, 0);
   b->d = NULL;
   luaL_setmetatable(L, SLUA_DECODED);
   slua_check(L, sl_decoded_new(n, budget, &b->d), "decoded");
+  if (folder) open_file(b->d, files, folder, on_disk);
   return 1;
 }
 
@@ -72,8 +89,10 @@ static int close_decoded(lua_State *L) {
 }
 
 static int bytes(lua_State *L) {
-  lua_pushinteger(L, sl_decoded_bytes(slua_check_decoded(L, 1)));
-  return 1;
+  const sl_decoded *d = slua_check_decoded(L, 1);
+  lua_pushinteger(L, sl_decoded_bytes(d));
+  lua_pushinteger(L, sl_decoded_file_bytes(d));
+  return 2;
 }
 
 int slua_open_decoded(lua_State *L);

@@ -235,6 +235,41 @@ check.test("an image that cannot be read: by name, or passed over", function()
   check.equal({read "skip"}, {40, 1})
 end)
 
+check.test("cache: the same bits wherever images are kept", function()
+  local function open(cache)
+    return data.DataBlock{item_tfms = data.Resize(16)}:dataloaders(path,
+      {bs = 4, workers = 0, seed = 2, cache = cache})
+  end
+  local function sums(dls)
+    local list = {}
+    for epoch = 1, 2 do
+      for _, x in dls.train:batches(epoch) do
+        list[#list + 1] = x:sum():item()
+      end
+    end
+    return list
+  end
+  local plain = open(false)
+  local want = sums(plain)
+  check.equal({plain.train:cached()}, {0, 0})
+  local auto = open()
+  check.equal(sums(auto), want)
+  local memory, disk = auto.train:cached()
+  assert(memory > 0 and disk == 0, "a small set stays in memory")
+  for _ = 1, 2 do -- the second finds the file
+    local filed = open{memory = 0, disk = 100, folder = path .. "/../kept"}
+    check.equal(sums(filed), want)
+    memory, disk = filed.train:cached()
+    assert(memory == 0 and disk > 0)
+    filed.train.o.decoded:close()
+    filed:close()
+  end
+  check.fails("'cache' must be one of auto, not \"disc\"", open, "disc")
+  check.fails("cache: unknown option 'memroy'; did you mean 'memory'", open,
+    {memroy = 1})
+  check.fails("must be at least 0", open, -1)
+end)
+
 check.test("what prints", function()
   local block = data.DataBlock{item_tfms = data.Resize(16)}
   assert(tostring(block):find("Resize{", 1, true))

@@ -1,5 +1,6 @@
 -- data/block.lua -- DataBlock: from a folder to batches, by what it is made of.
 local core = require "sota.core"
+local cache = require "sota.data.cache"
 local check = require "sota.check"
 local items = require "sota.data.items"
 local loaders = require "sota.data.loaders"
@@ -127,7 +128,7 @@ local loader_arguments = check.spec("dataloaders", {
   {"seed", "integer", min = 0}, {"workers", "integer", -1, min = -1},
   {"shuffle", "boolean", true}, {"drop_last", "boolean"},
   {"on_bad_image", "string", "error", choices = {"error", "skip"}},
-  {"device", "string"}, {"cache", "integer", 0, min = 0},
+  {"device", "string"}, cache.option,
 })
 
 -- What is common to both loaders, with every step of opening done.
@@ -144,7 +145,7 @@ local function open(self, source, o)
     batch_tfms = self.batch_tfms,
     pipeline = transforms.pipeline(self.item_tfms),
     augment = transforms.augment(self.batch_tfms),
-    decoded = o.cache > 0 and core.data.decoded(files, o.cache << 20) or nil}
+    decoded = cache.open(files, o.cache)}
   return common, train, valid
 end
 
@@ -156,9 +157,12 @@ local function one(common, own)
 end
 
 --- Opens the data set: files found, split and labelled, loaders made. cache:
---- megabytes for decoded images, which later epochs then take from memory.
+--- decoded images are kept for later epochs, "auto" in a quarter of the free
+--- memory, a set that does not fit also in a file of the user's cache; false:
+--- not at all; a number: megabytes of memory, no file; or {memory = megabytes,
+--- disk = megabytes or false, folder = path}.
 ---@param source any what get_items wants; a folder
----@param options? {bs: integer, val_bs: integer, seed: integer, workers: integer, shuffle: boolean, drop_last: boolean, on_bad_image: "error"|"skip", device: string, cache: integer}
+---@param options? {bs: integer, val_bs: integer, seed: integer, workers: integer, shuffle: boolean, drop_last: boolean, on_bad_image: "error"|"skip", device: string, cache: "auto"|boolean|integer|{memory: integer, disk: integer|boolean, folder: string}}
 ---@return DataLoaders
 function DataBlock:dataloaders(source, options)
   local o = loader_arguments(options or {})
@@ -206,6 +210,7 @@ local folder_arguments = check.spec("ImageDataLoaders.from_folder", {
   {"seed", "integer", min = 0}, {"item_tfms", "any"}, {"batch_tfms", "any"},
   {"bs", "integer", 64, min = 1}, {"val_bs", "integer", min = 1},
   {"workers", "integer", -1, min = -1}, {"on_bad_image", "string", "error"},
+  cache.option,
 })
 
 --- Folders of classes: path/train/<class>/..., path/valid/<class>/...; with
@@ -220,7 +225,7 @@ function block.ImageDataLoaders.from_folder(...)
   local b = block.DataBlock{splitter = splitter, item_tfms = a.item_tfms,
                             batch_tfms = a.batch_tfms}
   return b:dataloaders(a.path, {bs = a.bs, val_bs = a.val_bs, seed = a.seed,
-    workers = a.workers, on_bad_image = a.on_bad_image})
+    workers = a.workers, on_bad_image = a.on_bad_image, cache = a.cache})
 end
 
 return block

@@ -1,6 +1,7 @@
 -- data/loaders.lua -- DataLoader: batches of one set; DataLoaders: the two that
 -- a learner needs.
 local core = require "sota.core"
+local cache = require "sota.data.cache"
 local check = require "sota.check"
 local transforms = require "sota.data.transforms"
 
@@ -41,6 +42,14 @@ function DataLoader:counts() return self.source:counts() end
 
 --- Seconds spent waiting for data so far.
 function DataLoader:waited() return self.source:waited() end
+
+--- Decoded images kept: megabytes in memory, and of the file on disk.
+---@return number memory, number disk
+function DataLoader:cached()
+  if not self.o.decoded then return 0, 0 end
+  local memory, disk = self.o.decoded:bytes()
+  return memory / 2 ^ 20, disk / 2 ^ 20
+end
 
 --- Files that could not be read: a list of {row=, path=, reason=}.
 function DataLoader:bad() return self.source:bad() end
@@ -97,15 +106,6 @@ function DataLoader:spec(epoch_of)
   }
 end
 
--- Share of the free memory that decoded images may take unless told.
-local SHARE = 0.25
-
-local function free_megabytes()
-  local file <close> = io.open "/proc/meminfo"
-  local kilobytes = file and file:read "a":match "MemAvailable:%s*(%d+)"
-  return kilobytes and kilobytes // 1024 or 4096
-end
-
 --- The same set in a form that is read several times: decoded images are kept
 --- in memory, as far as they fit.
 ---@param options? table as for with
@@ -113,7 +113,7 @@ end
 function DataLoader:kept(options, megabytes)
   local o = {decoded = self.o.decoded}
   for k, v in pairs(options or {}) do o[k] = v end
-  megabytes = megabytes or math.floor(free_megabytes() * SHARE)
+  megabytes = megabytes or cache.memory()
   if not o.decoded and megabytes > 0 then
     o.decoded = core.data.decoded(self.files, megabytes << 20)
   end

@@ -1,5 +1,6 @@
 -- data/ready_made.lua -- ImageDataLoaders: the usual ways to arrange a data
 -- set, each a DataBlock in one call.
+local cache = require "sota.data.cache"
 local check = require "sota.check"
 local block = require "sota.data.block"
 local items = require "sota.data.items"
@@ -15,7 +16,8 @@ local function spec(name, own)
     {"batch_tfms", "any"}, {"bs", "integer", 64, min = 1},
     {"val_bs", "integer", min = 1}, {"workers", "integer", -1, min = -1},
     {"on_bad_image", "string", "error"}, {"y_block", "table"},
-  }, 1, 9, #own + 1, own)
+    cache.option,
+  }, 1, 10, #own + 1, own)
   return check.spec("ImageDataLoaders." .. name, own)
 end
 
@@ -29,7 +31,7 @@ local function open(a, source, parts)
   parts.item_tfms, parts.batch_tfms = a.item_tfms, a.batch_tfms
   return block.DataBlock(parts):dataloaders(source, {bs = a.bs,
     val_bs = a.val_bs, seed = a.seed, workers = a.workers,
-    on_bad_image = a.on_bad_image})
+    on_bad_image = a.on_bad_image, cache = a.cache})
 end
 
 local csv_arguments = spec("from_csv", {
