@@ -10,7 +10,18 @@
 #include "tensor/dtype.h"
 
 typedef uint16_t sl_h16 __attribute__((vector_size(32)));
+typedef uint16_t sl_h32 __attribute__((vector_size(64)));
 typedef uint32_t sl_v16u __attribute__((vector_size(64)));
+
+/* v = h as the upper halves of floats. (A shuffle: of a conversion compilers
+ * make two halves.) */
+SL_INLINE void sl_widen_bf16(sl_v16 *v, const sl_h16 *h) {
+  const sl_h16 zero = {0};
+  const sl_h32 w = __builtin_shufflevector(
+      *h, zero, 16, 0, 16, 1, 16, 2, 16, 3, 16, 4, 16, 5, 16, 6, 16, 7, 16, 8,
+      16, 9, 16, 10, 16, 11, 16, 12, 16, 13, 16, 14, 16, 15);
+  memcpy(v, &w, sizeof *v);
+}
 
 /* n of the lanes from element `at` of p on; the others are 0. */
 SL_INLINE void sl_get(sl_v16 *v, sl_dtype type, const void *p, int64_t at,
@@ -21,8 +32,7 @@ SL_INLINE void sl_get(sl_v16 *v, sl_dtype type, const void *p, int64_t at,
   }
   sl_h16 h = {0};
   memcpy(&h, (const sl_bf16 *)p + at, (size_t)n * sizeof(sl_bf16));
-  const sl_v16u bits = __builtin_convertvector(h, sl_v16u) << 16;
-  memcpy(v, &bits, sizeof *v);
+  sl_widen_bf16(v, &h);
 }
 
 /* The lanes rounded to bf16, as sl_bf16_from_f32 does it. */

@@ -134,22 +134,23 @@ SL_INLINE void pack_f32(const packing *p, int64_t at, const float *a) {
   }
 }
 
-SL_INLINE void load_halves(sl_v16u *v, const sl_bf16 *p, int64_t n) {
-  sl_h16 h = {0};
+SL_INLINE void load_half(sl_h16 *h, const sl_bf16 *p, int64_t n) {
+  *h = (sl_h16){0};
   if (p && n >= SL_LANES)
-    memcpy(&h, p, sizeof h);
+    memcpy(h, p, sizeof *h);
   else if (p && n > 0)
-    memcpy(&h, p, (size_t)n * sizeof *p);
-  *v = __builtin_convertvector(h, sl_v16u);
+    memcpy(h, p, (size_t)n * sizeof *p);
 }
 
 SL_INLINE void pack_bf16(const packing *p, int64_t at, const sl_bf16 *a,
                          const sl_bf16 *b) {
   for (int64_t i = 0; i < p->c_padded; i += SL_LANES) {
-    sl_v16u low, high;
-    load_halves(&low, a + i, p->c - i);
-    load_halves(&high, b ? b + i : NULL, p->c - i);
-    const sl_v16u both = low | high << 16;
+    sl_h16 low, high;
+    load_half(&low, a + i, p->c - i);
+    load_half(&high, b ? b + i : NULL, p->c - i);
+    const sl_h32 both = __builtin_shufflevector(
+        low, high, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8,
+        24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
     sl_bf16 *to = (sl_bf16 *)(void *)p->to + i / p->width * p->stride;
     memcpy(to + (at * p->width + i % p->width) * 2, &both, sizeof both);
   }
