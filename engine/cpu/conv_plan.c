@@ -1,5 +1,6 @@
 /* conv_plan.c -- how a convolution is cut into chunks, which primitives that
  * takes, and where everything lies in memory. */
+#include <math.h>
 #include <string.h>
 
 #include "base/threads.h"
@@ -23,9 +24,8 @@ static int is_product(const sl_conv_geometry *g) {
          g->padding[0] == 0 && g->padding[1] == 0;
 }
 
-/* Chunks near the wanted size, as many for each worker. */
-static int64_t chunk_units(const sl_conv *v, unsigned kinds, int64_t least,
-                           int64_t grain) {
+/* How many units' activations should be in flight. */
+static int64_t wanted_units(const sl_conv *v, unsigned kinds) {
   const int backward = kinds != 1u << SL_DNNL_FORWARD;
   const int64_t unit = (v->c * v->in_rows + v->o * v->out_rows) *
                        (int64_t)sl_dtype_size(v->type);
@@ -36,12 +36,29 @@ static int64_t chunk_units(const sl_conv *v, unsigned kinds, int64_t least,
     dw *= 2 * (int64_t)sizeof(float);
     if (dw > bytes) bytes = dw;
   }
-  int64_t most = bytes / unit;
-  if (most < least) most = least;
-  const int64_t share = ceil_div(v->units, v->n_workers);
-  int64_t chunk = ceil_div(share, ceil_div(share, most));
-  chunk = ceil_div(chunk < least ? least : chunk, grain) * grain;
-  return chunk < v->units ? chunk : v->units;
+  return bytes / unit;
+}
+
+/* A worker's share is cut into equal chunks: of about the wanted size, and so
+ * that they add up to the share. What they exceed it by, others wait for. */
+static int64_t chunk_units(const sl_conv *v, unsigned kinds, int64_t least,
+                           int64_t grain) {
+  int64_t wanted = wanted_units(v, kinds), best = 0;
+  if (wanted < least) wanted = least;
+  const int64_t share =
+      ceil_div(ceil_div(v->units, v->n_workers), grain) * grain;
+  double best_cost = 0;
+  for (int64_t parts = 1; parts <= 2 * share / wanted + 1; parts++) {
+    const int64_t chunk = ceil_div(ceil_div(share, parts), grain) * grain;
+    const int64_t excess = ceil_div(share, chunk) * chunk - share;
+    const double cost = fabs(log2((double)chunk / (double)wanted)) +
+                        20.0 * (double)excess / (double)share;
+    if (chunk < least || (best && cost >= best_cost)) continue;
+    best = chunk;
+    best_cost = cost;
+  }
+  if (best == 0) best = ceil_div(least, grain) * grain;
+  return best < v->units ? best : v->units;
 }
 
 /* The geometry of n units. */
