@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cpu/bf16.h"
 #include "cpu/cpu.h"
 
 /* Both sides with their common dimensions: adjacent ones that are dense on
@@ -93,6 +94,29 @@ static void line_f32(const job *j, float *restrict d, const float *restrict s,
       d[i * a] = s[i * b];
 }
 
+/* Dense lines between f32 and bf16, or of bf16 to be added. */
+static void line_bf16(const job *j, char *d, const char *s, int64_t n) {
+  enum { BLOCK = 512 };
+  float block[BLOCK];
+  for (int64_t i = 0; i < n; i += BLOCK) {
+    const int64_t m = n - i < BLOCK ? n - i : BLOCK;
+    const float *v = (const float *)(const void *)s + i;
+    if (j->from == SL_BF16) {
+      sl_bf16_widen(block, (const sl_bf16 *)(const void *)s + i, m);
+      v = block;
+    }
+    if (j->to == SL_F32) {
+      float *to = (float *)(void *)d + i;
+      for (int64_t k = 0; k < m; k++)
+        to[k] = j->add ? to[k] + v[k] : v[k];
+    } else if (j->add) {
+      sl_bf16_add((sl_bf16 *)(void *)d + i, v, m);
+    } else {
+      sl_bf16_round((sl_bf16 *)(void *)d + i, v, m);
+    }
+  }
+}
+
 static void line(const job *j, int64_t dst, int64_t src, int64_t n) {
   const int64_t a = j->w.dst[j->w.rank - 1], b = j->w.src[j->w.rank - 1];
   const size_t ds = sl_dtype_size(j->to), ss = sl_dtype_size(j->from);
@@ -102,6 +126,9 @@ static void line(const job *j, int64_t dst, int64_t src, int64_t n) {
     line_f32(j, (float *)d, (const float *)s, n);
   } else if (j->to == j->from && !j->add && a == 1 && b == 1) {
     memcpy(d, s, (size_t)n * ds);
+  } else if (sl_dtype_is_float(j->to) && sl_dtype_is_float(j->from) && a == 1 &&
+             b == 1) {
+    line_bf16(j, d, s, n);
   } else {
     for (int64_t i = 0; i < n; i++) {
       const double was = j->add ? load(j->to, d, i * a) : 0;
