@@ -19,7 +19,8 @@ SL_INLINE void sl_take(sl_v16 *v, const sl_v16i *mask, const sl_v16 *from) {
 
 SL_INLINE void sl_clamp_lanes(sl_v16 *v, float low, float high) {
   const sl_v16 lows = (sl_v16){0} + low, highs = (sl_v16){0} + high;
-  const sl_v16i below = *v < low, above = *v > high;
+  const sl_v16i below = *v < low;
+  const sl_v16i above = *v > high;
   sl_take(v, &below, &lows);
   sl_take(v, &above, &highs);
 }
