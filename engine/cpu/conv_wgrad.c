@@ -106,9 +106,9 @@ static void store_channels(const sl_conv *v, float *dweight, float *const *from,
 }
 
 static void finish_own(const sl_conv_worker *w, float *dweight, int add) {
-  float *from[SL_MAX_THREADS];
+  float *from[SL_MAX_THREADS] = {dw_of(w->v, 0)}; /* it always has a share */
   const int n = contributors(w);
-  for (int i = 0; i < n; i++)
+  for (int i = 1; i < n; i++)
     from[i] = dw_of(w->v, i);
   int64_t begin, end;
   sl_share(w->v->o, 1, w->index, w->n, &begin, &end);

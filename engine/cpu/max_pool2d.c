@@ -89,7 +89,7 @@ static void max_one(const job *j, const looks *l, int64_t to) {
 
 static void max_rows(void *context, int worker, int n_workers) {
   const job *j = context;
-  looks l;
+  looks l = {0};
   int64_t begin, end;
   sl_share(j->n * j->h.out, 1, worker, n_workers, &begin, &end);
   for (int64_t r = begin; r < end; r++)
@@ -148,7 +148,7 @@ static void pass_one(const job *j, const looks *l, int64_t to) {
 
 static void pass_rows(void *context, int worker, int n_workers) {
   const job *j = context;
-  looks l;
+  looks l = {0};
   int64_t begin, end;
   sl_share(j->n * j->h.in, 1, worker, n_workers, &begin, &end);
   for (int64_t r = begin; r < end; r++)

@@ -25,7 +25,7 @@ static void look_at(found *f, const char *path) {
   if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) return;
   f->bytes += st.st_size;
   if (f->oldest[0] && st.st_mtime >= f->used) return;
-  strcpy(f->oldest, path);
+  memcpy(f->oldest, path, strlen(path) + 1); /* both SL_PATH_MAX long */
   f->used = st.st_mtime;
 }
 
