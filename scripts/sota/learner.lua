@@ -3,6 +3,7 @@
 local autocast = require "sota.autocast"
 local core = require "sota.core"
 local callbacks = require "sota.callbacks.base"
+local cat_rows = require "sota.cat_rows"
 local check = require "sota.check"
 local data_in = require "sota.data_in"
 local losses = require "sota.losses"
@@ -349,8 +350,7 @@ function Learner:get_preds(...)
   end}
   pass(self, loader_of(self, a.dl, "get_preds"), {collector, a.cbs})
   if #preds == 0 then check.fail("get_preds: the loader has no items") end
-  return core.cat(preds, {dim = 1}),
-    #targs > 0 and core.cat(targs, {dim = 1}) or nil
+  return cat_rows(preds), #targs > 0 and cat_rows(targs) or nil
 end
 
 --- What is in this picture? With several labels, lists of those that are more

@@ -1,5 +1,6 @@
 -- tta.lua -- Learner:tta, test-time augmentation: what a model says of several
 -- versions of each image, together.
+local cat_rows = require "sota.cat_rows"
 local core = require "sota.core"
 local check = require "sota.check"
 local views = require "sota.data.views"
@@ -113,7 +114,7 @@ local function view_passes(learn, dl, a)
     end
     out[b] = together(list, a.use_max)
   end
-  return core.cat(out, {dim = 1}), targs
+  return cat_rows(out), targs
 end
 
 -- --- Learner:tta ------------------------------------------------------------

@@ -299,6 +299,20 @@ check.test("an error in a callback ends the fit and its threads", function()
   check.equal(#learn.recorder.values, 1)
 end)
 
+check.test("predictions of more batches than an operation takes tensors", function()
+  local learn = demo.learner(path)
+  local files = {}
+  for i = 1, 130 do
+    files[i] = learn.dls.valid.files:path(41 + (i - 1) % 20)
+  end
+  local many = learn.dls:test_dl(files):with{bs = 1}
+  check.equal(#many, 130)
+  local preds = learn:get_preds{dl = many}
+  local once = learn:get_preds()
+  check.equal(preds:shape(), {130, 10})
+  check.close(preds:slice{dim = 1, first = 101, last = 120}, once, 1e-5)
+end)
+
 check.test("leaving a loop over batches ends its threads", function()
   local dls = demo.loaders(path, {workers = 3, bs = 2})
   local before, seen = demo.threads(), 0
