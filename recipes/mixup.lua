@@ -5,8 +5,9 @@
 -- Shows the same training with and without Mixup, and where in the loop it
 -- acts. It makes training harder: it pays from some dozens of epochs on, and
 -- its training loss is not comparable with that without.
--- Reaches 0.99 on the demo data set without it. Takes two trainings: about four
--- minutes on two cores.
+-- Reaches 0.998 on the demo data set without it, 0.994 with (five epochs are
+-- few; seed 1). Takes 92 seconds for both on two cores of an AMD EPYC (Zen 4,
+-- bf16).
 require "sota.all"
 
 local opt = sota.options{

@@ -6,8 +6,9 @@
 -- ImageNet's statistics or those of the data itself; then trains with and
 -- without. A model file keeps the statistics: predict, validate and tta use
 -- them.
--- Reaches 0.99 on the demo data set with them. Takes two trainings: about four
--- minutes on two cores.
+-- Reaches 0.995 on the demo data set normalised, 0.998 as the files are (seed 1:
+-- with a network that has batch norms it matters little). Takes 96 seconds for
+-- both on two cores of an AMD EPYC (Zen 4, bf16).
 require "sota.all"
 
 local opt = sota.options{
