@@ -7,12 +7,11 @@ local images = require "sota.draw.images"
 local model_file = require "sota.model_file"
 local Picture = require "sota.draw.picture"
 local style = require "sota.draw.style"
+local to = require "sota.draw.to"
 
 local answers = {}
 
-local TO = {"to", "string", help = "a file to save it as, .png or .svg"}
-
-local function finish(pic, to) return to and pic:save(to) or pic end
+local TO, finish = to.option, to.finish
 
 -- --- show_results -------------------------------------------------------------
 

@@ -3,12 +3,11 @@
 local check = require "sota.check"
 local Chart = require "sota.draw.chart"
 local style = require "sota.draw.style"
+local to = require "sota.draw.to"
 
 local curves = {recorder = {}}
 
-local TO = {"to", "string", help = "a file to save it as, .png or .svg"}
-
-local function finish(pic, to) return to and pic:save(to) or pic end
+local TO, finish = to.option, to.finish
 
 local function span(first, last)
   local list = {}

@@ -5,12 +5,11 @@ local check = require "sota.check"
 local grid = require "sota.draw.grid"
 local images = require "sota.draw.images"
 local style = require "sota.draw.style"
+local to = require "sota.draw.to"
 
 local looks = {}
 
-local TO = {"to", "string", help = "a file to save it as, .png or .svg"}
-
-local function finish(pic, to) return to and pic:save(to) or pic end
+local TO, finish = to.option, to.finish
 
 -- --- filters ------------------------------------------------------------------
 
