@@ -90,22 +90,16 @@ static void backward(void *context, int worker, int n) {
   sl_norm_grad(&d, &in, &w->k, j->act);
 }
 
-static float *gradient(const sl_call *c, int i) {
-  return c->din[i] ? sl_f32(c->din[i]) : NULL;
-}
-
-static void *act_gradient(const sl_call *c, int i) {
-  return c->din[i] ? sl_data(c->din[i]) : NULL;
-}
-
 sl_status sl_cpu_batch_norm_grad(const sl_call *c) {
   job j;
   SL_TRY(job_new(&j, c));
   j.dy = sl_data(c->dout[0]);
-  j.d = (sl_norm_dout){act_gradient(c, IN_X), act_gradient(c, IN_RESIDUAL),
-                       c->add[IN_X], c->add[IN_RESIDUAL]};
-  j.params = (sl_norm_dparams){gradient(c, IN_GAMMA), gradient(c, IN_BETA),
-                               c->add[IN_GAMMA], c->add[IN_BETA]};
+  j.d = (sl_norm_dout){sl_cpu_grad_data(c, IN_X),
+                       sl_cpu_grad_data(c, IN_RESIDUAL), c->add[IN_X],
+                       c->add[IN_RESIDUAL]};
+  j.params = (sl_norm_dparams){sl_cpu_grad_f32(c, IN_GAMMA),
+                               sl_cpu_grad_f32(c, IN_BETA), c->add[IN_GAMMA],
+                               c->add[IN_BETA]};
   sl_parallel(backward, &j);
   sl_norm_batch_free(&j.norm);
   return SL_OK;

@@ -115,19 +115,15 @@ static void backward(void *context, int worker, int n) {
   sl_conv_end(&w);
 }
 
-static float *gradient(const sl_call *c, int i) {
-  return c->din[i] ? sl_f32(c->din[i]) : NULL;
-}
-
 sl_status sl_cpu_conv2d_grad(const sl_call *c) {
   sl_conv_geometry g;
   SL_TRY(sl_conv_geometry_of(&g, c->in[0], c->in[1], c->opts));
   job j = {.x = sl_source_of(c->in[0]),
            .weight = sl_f32(c->in[1]),
            .dy = sl_data(c->dout[0]),
-           .dx = c->din[0] ? sl_data(c->din[0]) : NULL,
-           .dweight = gradient(c, 1),
-           .dbias = gradient(c, 2),
+           .dx = sl_cpu_grad_data(c, 0),
+           .dweight = sl_cpu_grad_f32(c, 1),
+           .dbias = sl_cpu_grad_f32(c, 2),
            .add_x = c->add[0],
            .add_weight = c->add[1],
            .add_bias = c->add[2]};

@@ -208,19 +208,11 @@ static void backward(void *context, int worker, int n) {
   sl_conv_end(&w);
 }
 
-static float *gradient(const sl_call *c, int i) {
-  return c->din[i] ? sl_f32(c->din[i]) : NULL;
-}
-
-static void *act_gradient(const sl_call *c, int i) {
-  return c->din[i] ? sl_data(c->din[i]) : NULL;
-}
-
 static void gradients(job *j, const sl_call *c) {
   const int R = SL_CBA_RESIDUAL;
-  j->dx = act_gradient(c, SL_CBA_X);
-  j->dweight = gradient(c, SL_CBA_WEIGHT);
-  j->dresidual = act_gradient(c, R);
+  j->dx = sl_cpu_grad_data(c, SL_CBA_X);
+  j->dweight = sl_cpu_grad_f32(c, SL_CBA_WEIGHT);
+  j->dresidual = sl_cpu_grad_data(c, R);
   j->add_x = c->add[SL_CBA_X];
   j->add_weight = c->add[SL_CBA_WEIGHT];
   j->add_residual = c->add[R];
@@ -230,9 +222,9 @@ static void gradients(job *j, const sl_call *c) {
     j->add_residual = j->add_x;
     j->add_x = 1;
   }
-  j->params =
-      (sl_norm_dparams){gradient(c, SL_CBA_GAMMA), gradient(c, SL_CBA_BETA),
-                        c->add[SL_CBA_GAMMA], c->add[SL_CBA_BETA]};
+  j->params = (sl_norm_dparams){sl_cpu_grad_f32(c, SL_CBA_GAMMA),
+                                sl_cpu_grad_f32(c, SL_CBA_BETA),
+                                c->add[SL_CBA_GAMMA], c->add[SL_CBA_BETA]};
 }
 
 sl_status sl_cpu_conv_bn_act_grad(const sl_call *c) {

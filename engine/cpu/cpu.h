@@ -34,6 +34,16 @@ sl_status sl_cpu_update(const sl_update *u);
 sl_status sl_cpu_grad_squares(const sl_update *u, double *sum);
 sl_status sl_cpu_average(const sl_average *w); /* average.c */
 
+/* Backward: where input i's gradient goes; NULL where it is not wanted. The
+ * first is for parameters, which are f32. */
+static inline float *sl_cpu_grad_f32(const sl_call *c, int i) {
+  return c->din[i] ? sl_f32(c->din[i]) : NULL;
+}
+
+static inline void *sl_cpu_grad_data(const sl_call *c, int i) {
+  return c->din[i] ? sl_data(c->din[i]) : NULL;
+}
+
 /* Below this many elements a loop is not worth waking other workers. */
 enum { SL_CPU_GRAIN = 1 << 14 };
 

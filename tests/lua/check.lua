@@ -87,6 +87,17 @@ function check.close(got, want, tol, what)
   end
 end
 
+--- Rows of numbers agree within tol, relative to the largest of all: some
+--- logits cancel to almost nothing.
+function check.close_to_largest(got, want, tol, what)
+  local largest = 0
+  for _, v in ipairs(flat(want, {})) do
+    largest = math.max(largest, math.abs(v))
+  end
+  check.close(flat(got / largest, {}), flat(core.tensor(want) / largest, {}),
+    tol, what)
+end
+
 --- f(...) raises a message that contains want, and that points at this file.
 function check.fails(want, f, ...)
   local ok, why = pcall(f, ...)
