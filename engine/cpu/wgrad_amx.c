@@ -10,9 +10,10 @@
 
 enum { PANEL = SL_WGRAD_PANEL, TILE = 16, PLACE = 4 /* bytes of a channel */ };
 
-/* Places that are summed up in registers at a time: what fits a core's first
- * cache, and more where dW is large and each visit to it costs. */
-enum { SMALL_BLOCK = 256, LARGE_BLOCK = 1024, LARGE_WEIGHTS = 300000 };
+/* Places that are summed up in registers at a time: a visit to dW costs as
+ * much as some 100 of them, and 1024 of two panels still fit the second cache.
+ */
+enum { BLOCK = 1024 };
 
 static int64_t round_up(int64_t n, int64_t to) {
   return (n + to - 1) / to * to;
@@ -284,8 +285,6 @@ static void add_panels(const job *j, int64_t place, int64_t len, int64_t tap,
 void sl_wgrad_amx_add(const sl_wgrad *w, const void *x, void *dy, int64_t all,
                       int64_t begin, int64_t end, float *dw, int add) {
   const int64_t places = y_places(w, all);
-  const int64_t block =
-      w->o * w->taps * w->c > LARGE_WEIGHTS ? LARGE_BLOCK : SMALL_BLOCK;
   const job j = {.w = w,
                  .x = x,
                  .dy = dy,
@@ -298,8 +297,8 @@ void sl_wgrad_amx_add(const sl_wgrad *w, const void *x, void *dy, int64_t all,
   for (int64_t ob = j.begin; ob < j.end; ob++)
     sl_wgrad_amx_transpose((char *)dy + ob * j.y_panel, places / TILE);
   sl_amx_begin();
-  for (int64_t p = 0; p < places; p += block, add = 1)
+  for (int64_t p = 0; p < places; p += BLOCK, add = 1)
     for (int64_t tap = 0; tap < w->taps; tap++)
-      add_panels(&j, p, least(block, places - p), tap, add);
+      add_panels(&j, p, least(BLOCK, places - p), tap, add);
   sl_amx_end();
 }
