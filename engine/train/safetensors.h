@@ -25,8 +25,8 @@ const char *sl_st_dtype_name(sl_st_dtype d); /* "BF16" */
 
 /* Convolution weights: our (O, H, W, I) to and from PyTorch's (O, I, H, W). */
 enum {
-  SL_ST_OIHW = 1,  /* all tensors of rank 4 are in that layout in the file */
-  SL_ST_INT64 = 2, /* writing: i32 goes out as I64, as PyTorch counts */
+  SL_ST_OIHW = 1,     /* all tensors of rank 4 are in that layout in the file */
+  SL_ST_INT64 = 2,    /* writing: i32 goes out as I64, as PyTorch counts */
   SL_ST_CHECKSUM = 4, /* writing: metadata "xxh3", of all tensors' bytes */
 };
 
