@@ -368,11 +368,10 @@ static void open_cancel(lua_State *L) {
   lua_pop(L, 1);
 }
 
-static const luaL_Reg functions[] = {
-    {"fit", fit},
-    {"validate", validate},
-    {"unpack_recorder", unpack_recorder},
-    {NULL, NULL}};
+static const luaL_Reg functions[] = {{"fit", fit},
+                                     {"validate", validate},
+                                     {"unpack_recorder", unpack_recorder},
+                                     {NULL, NULL}};
 
 int slua_open_loop(lua_State *L);
 int slua_open_loop(lua_State *L) {
