@@ -32,7 +32,7 @@ slua_rows *slua_new_rows(lua_State *L, int64_t n) {
 }
 
 static slua_rows *rows_of_list(lua_State *L, int arg) {
-  const lua_Integer n = luaL_len(L, arg);
+  const lua_Integer n = slua_len(L, arg);
   slua_rows *r = slua_new_rows(L, n);
   for (lua_Integer i = 1; i <= n; i++) {
     int ok;
