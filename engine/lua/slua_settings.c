@@ -6,6 +6,7 @@
 
 #include "base/room.h"
 #include "base/threads.h"
+#include "data/decode.h"
 #include "lua/slua.h"
 #include "ops/random.h"
 
@@ -100,13 +101,25 @@ static void get_precision(lua_State *L) {
   lua_pushstring(L, precisions[p]);
 }
 
+static int is_on(lua_State *L) {
+  return lua_isstring(L, 2) ? strcmp(lua_tostring(L, 2), "false") != 0
+                            : lua_toboolean(L, 2);
+}
+
 static void set_deterministic(lua_State *L) {
-  deterministic = lua_isstring(L, 2) ? strcmp(lua_tostring(L, 2), "false") != 0
-                                     : lua_toboolean(L, 2);
+  deterministic = is_on(L);
 }
 
 static void get_deterministic(lua_State *L) {
   lua_pushboolean(L, deterministic);
+}
+
+static void set_untrusted(lua_State *L) {
+  sl_decode_allow_untrusted(is_on(L));
+}
+
+static void get_untrusted(lua_State *L) {
+  lua_pushboolean(L, sl_decode_allows_untrusted());
 }
 
 static const struct {
@@ -119,6 +132,7 @@ static const struct {
     {"threads", set_threads, get_threads},
     {"precision", set_precision, get_precision},
     {"deterministic", set_deterministic, get_deterministic},
+    {"allow-untrusted-images", set_untrusted, get_untrusted},
     {"memory-limit", set_memory_limit, get_memory_limit},
 };
 enum { N_SETTINGS = sizeof settings / sizeof *settings };
