@@ -281,6 +281,7 @@ int main(void) {
   tcase_add_loop_test(tc, pillow, 0, 32);
   tcase_add_test(tc, name_does_not_matter);
   tcase_add_test(tc, bad_files);
+  tcase_add_test(tc, blocked);
   tcase_add_loop_test(tc, truncated, 0, sizeof kinds / sizeof *kinds);
   tcase_add_test(tc, goes_on);
   tcase_add_test(tc, bombs);
