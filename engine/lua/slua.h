@@ -111,6 +111,10 @@ struct sl_augment *slua_checkaugment(lua_State *L, int arg);
 /* The backend named at arg, or the default; raises when there is none. */
 const sl_backend *slua_check_device(lua_State *L, int arg);
 
+/* sl_backward; parts of the graph that are computed again run in L. */
+SL_MUST_USE sl_status slua_backward(lua_State *L, sl_tensor *loss,
+                                    sl_tensor *seed);
+
 /* Every element becomes value, in place. */
 SL_MUST_USE sl_status slua_fill(sl_tensor *t, double value);
 

@@ -180,7 +180,7 @@ static int lua_backward(lua_State *L) {
   lua_getfield(L, 2, "loss_grad");
   sl_tensor *loss = slua_totensor(L, 3);
   if (!loss) return luaL_error(L, "learner.loss_grad is no tensor");
-  slua_raise(L, sl_backward(loss, NULL), "backward");
+  slua_raise(L, slua_backward(L, loss, NULL), "backward");
   return 0;
 }
 
