@@ -60,10 +60,14 @@ static lua_Integer integer(lua_State *L, int spec, const char *name) {
   return v;
 }
 
-/* The names stay alive in the spec's table. */
+/* The names stay alive in a list of the run's own: what the spec has may be a
+ * number, and may change. */
 static void read_metrics(lua_State *L, slua_run *r, int spec) {
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, r->index, SLUA_RUN_NAMES);
   if (lua_getfield(L, spec, "metrics") == LUA_TTABLE) {
-    const lua_Integer n = luaL_len(L, -1);
+    const lua_Integer n = slua_len(L, -1);
     if (n > SL_MAX_METRICS)
       luaL_error(L, "fit: %I metrics; at most %d are possible", n,
                  (int)SL_MAX_METRICS);
@@ -73,12 +77,13 @@ static void read_metrics(lua_State *L, slua_run *r, int spec) {
       luaL_checktype(L, -1, LUA_TTABLE);
       lua_geti(L, -1, 1);
       r->recorder.metric_names[i] = luaL_checkstring(L, -1);
-      lua_geti(L, -2, 2);
+      lua_seti(L, -4, i + 1);
+      lua_geti(L, -1, 2);
       r->n_stateful += lua_istable(L, -1);
-      lua_pop(L, 3);
+      lua_pop(L, 2);
     }
   }
-  lua_pop(L, 1);
+  lua_pop(L, 2);
 }
 
 static void read_scheduled(lua_State *L, sl_scheduled *s) { /* on top */
@@ -97,7 +102,7 @@ static void read_scheduled(lua_State *L, sl_scheduled *s) { /* on top */
 
 static void read_schedules(lua_State *L, slua_run *r, int spec) {
   if (lua_getfield(L, spec, "schedule") == LUA_TTABLE) {
-    const int n = (int)luaL_len(L, -1);
+    const int n = (int)slua_len(L, -1);
     r->scheduled = sl_alloc((size_t)n + 1, sizeof *r->scheduled);
     if (!r->scheduled) luaL_error(L, "fit: out of memory");
     for (int i = 0; i < n; i++) {
@@ -114,7 +119,7 @@ static void read_schedules(lua_State *L, slua_run *r, int spec) {
 static void read_optim(lua_State *L, slua_run *r, int spec) {
   if (lua_getfield(L, spec, "optim") != LUA_TNIL)
     r->loop.optim = slua_checkoptim(L, lua_gettop(L));
-  lua_pop(L, 1);
+  lua_setiuservalue(L, r->index, SLUA_RUN_OPTIM);
 }
 
 /* learner.recorder = {values = {}, names = {...}}; core.recorder_meta is its
@@ -301,11 +306,21 @@ static int stop_to_string(lua_State *L) {
 
 _Thread_local slua_run *slua_running;
 
+/* A callback must not close what the loop is about to use. */
+static void use_optim(lua_State *L, const slua_run *r, int change) {
+  if (!r->loop.optim) return;
+  lua_getiuservalue(L, r->index, SLUA_RUN_OPTIM);
+  slua_optim_use(L, lua_gettop(L), change);
+  lua_pop(L, 1);
+}
+
 static void run_loop(lua_State *L, slua_run *r, sl_status (*loop)(sl_loop *)) {
   const int old_tape = sl_tape_enabled();
   slua_run *outer = slua_running;
   slua_running = r;
+  use_optim(L, r, 1);
   const sl_status status = loop(&r->loop);
+  use_optim(L, r, -1);
   slua_running = outer;
   sl_tape_enable(old_tape);
   finish_recorder(L, r); /* 4 */

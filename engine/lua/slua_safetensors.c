@@ -32,17 +32,17 @@ static int check_flags(lua_State *L, int arg, const char *what) {
 /* --- saving ----------------------------------------------------------------
  */
 
-/* The strings and boxes stay alive in the argument tables. */
-static sl_st_item *read_items(lua_State *L, int names, int tensors, int n) {
+/* held: index of what holds the names and tensors. */
+static sl_st_item *read_items(lua_State *L, slua_held *h, int held, int n) {
   sl_st_item *items = lua_newuserdatauv(L, (size_t)(n + 1) * sizeof *items, 0);
   for (int i = 0; i < n; i++) {
-    lua_geti(L, names, i + 1);
-    items[i].name = lua_tostring(L, -1);
-    if (lua_type(L, -1) != LUA_TSTRING)
+    lua_geti(L, 2, i + 1);
+    items[i].name = slua_hold_text(L, held, lua_gettop(L));
+    if (!items[i].name)
       luaL_error(L, "safetensors: name %d is a %s", i + 1,
                  luaL_typename(L, -1));
-    lua_getfield(L, tensors, items[i].name);
-    items[i].tensor = slua_totensor(L, -1);
+    lua_getfield(L, 3, items[i].name);
+    items[i].tensor = slua_hold_tensor(L, h, -1);
     if (!items[i].tensor)
       luaL_error(L, "safetensors: there is no (open) tensor %s", items[i].name);
     lua_pop(L, 2);
@@ -65,13 +65,14 @@ static sl_st_pair *read_meta(lua_State *L, int meta, int *n) {
     ++*n;
   sl_st_pair *pairs = lua_newuserdatauv(L, (size_t)(*n + 1) * sizeof *pairs, 0);
   int i = 0;
-  for (lua_pushnil(L); lua_next(L, meta); lua_pop(L, 1)) {
+  for (lua_pushnil(L); i < *n && lua_next(L, meta); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
       luaL_error(L, "safetensors: metadata must be strings, by name");
     const sl_st_pair p = {(char *)(uintptr_t)lua_tostring(L, -2),
                           (char *)(uintptr_t)lua_tostring(L, -1)};
     insert_pair(pairs, i++, p);
   }
+  *n = i;
   return pairs;
 }
 
@@ -81,12 +82,14 @@ static int save(lua_State *L) {
   luaL_checktype(L, 3, LUA_TTABLE);
   lua_settop(L, 5);
   const int flags = check_flags(L, 5, "safetensors.save");
-  const int n = (int)luaL_len(L, 2);
+  const int n = (int)slua_len(L, 2);
   int n_meta = 0;
-  const sl_st_item *items = read_items(L, 2, 3, n);
+  slua_held *h = slua_hold(L, n); /* 6 */
+  const sl_st_item *items = read_items(L, h, 6, n);
   const sl_st_pair *meta = read_meta(L, 4, &n_meta);
-  slua_check(L, sl_st_write(path, items, n, meta, n_meta, flags),
-             "safetensors");
+  const sl_status status = sl_st_write(path, items, n, meta, n_meta, flags);
+  slua_let_go(h);
+  slua_check(L, status, "safetensors");
   return 0;
 }
 
