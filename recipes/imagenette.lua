@@ -30,7 +30,8 @@ local opt = sota.options{
   {"seed", "integer", "where all random numbers come from", optional = true},
   {"workers", -1, "threads that read images; -1: one per core"},
   {"precision", "auto", "of the arithmetic", choices = {"auto", "f32", "bf16"}},
-  {"out", "out", "folder for history.csv and model.safetensors"},
+  {"report", true, "write report.html too"},
+  {"out", "out", "folder for history.csv, report.html and model.safetensors"},
 }
 if opt.seed then sota.set("seed", opt.seed) end
 sota.set("precision", opt.precision)
@@ -59,6 +60,9 @@ print(dls)
 local cbs = {}
 if opt.mixup > 0 then cbs[#cbs + 1] = Mixup(opt.mixup) end
 if opt.ema > 0 then cbs[#cbs + 1] = EMA(opt.ema) end
+if opt.report then
+  cbs[#cbs + 1] = Report{fname = opt.out .. "/report.html", options = opt}
+end
 
 sota.make_dirs(opt.out)
 local learn = Learner(dls, sota.models[opt.arch]{n_out = dls.c}, {
