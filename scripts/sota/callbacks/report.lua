@@ -6,6 +6,7 @@
 local core = require "sota.core"
 local check = require "sota.check"
 local base = require "sota.callbacks.base"
+local look = require "sota.callbacks.look"
 
 --- Report{fname = "report.html", title =, options =, n = 9, results = true}: in
 --- the learner's folder (path) unless fname has one.
@@ -25,13 +26,11 @@ local Report = base.Callback{
   example = 'Learner(dls, model, {cbs = Report{fname = "out/report.html"}})',
 }
 
+local is_of_images, hold = look.is_of_images, look.hold
+
 local MOST_CLASSES = 300 -- a larger matrix is no picture
 
 -- --- facts --------------------------------------------------------------------
-
-local function is_of_images(dl)
-  return type(dl) == "table" and dl.source and dl.with and dl.augment
-end
 
 -- Text of a value: what is in a list, but no addresses.
 local function value_text(v)
@@ -129,17 +128,6 @@ local function try(self, what, f)
   if type(why) ~= "string" then error(why, 0) end
   local notes = self.record.notes
   notes[#notes + 1] = ("%s: %s"):format(what, (why:gsub("^[^:]*:%d+: ", "")))
-end
-
--- Sets fields of a table for a while: local held <close> = hold(learn, {...}).
-local function hold(t, fields)
-  local before = {}
-  for k, v in pairs(fields) do before[k], t[k] = rawget(t, k), v end
-  local random = core.random_state()
-  return setmetatable({}, {__close = function()
-    for k in pairs(fields) do t[k] = before[k] end
-    core.random_state(random)
-  end})
 end
 
 local function write(self)
