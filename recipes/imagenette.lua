@@ -30,7 +30,8 @@ local opt = sota.options{
   {"seed", "integer", "where all random numbers come from", optional = true},
   {"workers", -1, "threads that read images; -1: one per core"},
   {"precision", "auto", "of the arithmetic", choices = {"auto", "f32", "bf16"}},
-  {"out", "out", "folder for history.csv and model.safetensors"},
+  {"report", true, "write report.html too"},
+  {"out", "out", "folder for history.csv, report.html and model.safetensors"},
   {"resume", true, "an interrupted run goes on; --no-resume begins anew"},
 }
 if opt.seed then sota.set("seed", opt.seed) end
@@ -63,6 +64,9 @@ local checkpoint = Checkpoint{opt.out .. "/checkpoint", resume = opt.resume,
 local cbs = {checkpoint}
 if opt.mixup > 0 then cbs[#cbs + 1] = Mixup(opt.mixup) end
 if opt.ema > 0 then cbs[#cbs + 1] = EMA(opt.ema) end
+if opt.report then
+  cbs[#cbs + 1] = Report{fname = opt.out .. "/report.html", options = opt}
+end
 
 local learn = Learner(dls, sota.models[opt.arch]{n_out = dls.c}, {
   loss_func = opt.label_smoothing > 0

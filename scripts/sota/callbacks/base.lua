@@ -61,7 +61,8 @@ end
 
 --- Callback{name =, order =, options =, <event> = function(self, learn), ...}
 --- makes a class. options is a list as for check.spec; name.init(self) may
---- prepare an instance.
+--- prepare an instance. With help = and example =, and help for each option,
+--- help() knows it.
 ---@param class table
 ---@return table class call it to get a callback; or use it as one
 function base.Callback(class)
@@ -71,7 +72,9 @@ function base.Callback(class)
   end
   class.name = class.name or "Callback"
   base.check_events(class, class.name)
-  class.arguments = check.spec(class.name, class.options or {})
+  local options = class.options or {}
+  class.arguments = class.help and check.public(class.name, options, class)
+    or check.spec(class.name, options)
   class.__index, class.__name = class, class.name
   class.__tostring = class.__tostring or text
   return setmetatable(class, Class)

@@ -74,7 +74,7 @@ local function text_of(v)
 end
 
 -- Options of scripts that change no bits.
-local free = {resume = true, workers = true, out = true}
+local free = {resume = true, workers = true, out = true, report = true}
 
 -- What must be the same for the bits to be the same: name -> text.
 local function setup_of(self, learn, n_epoch)
