@@ -61,7 +61,8 @@ const size_t STACK = 256 << 10;
 fiber scheduler;
 const void *scheduler_stack __attribute__((unused)); /* the sanitizer's */
 size_t scheduler_size __attribute__((unused));
-std::vector<fiber *> idle;
+/* Never destroyed: they are in use until the very end of the process. */
+std::vector<fiber *> &idle = *new std::vector<fiber *>;
 std::vector<thread> threads;
 std::vector<int> order;
 size_t next; /* place in order of the next thread to look at */

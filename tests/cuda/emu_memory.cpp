@@ -28,8 +28,10 @@ struct block {
   size_t length; /* of the pages, without the one at the end */
 };
 
-std::map<char *, block> blocks; /* by the address that was given out */
-std::map<int, int64_t> used;    /* by device */
+/* Never destroyed: they are in use until the very end of the process. */
+typedef std::map<char *, block> block_map;
+block_map &blocks = *new block_map; /* by the address that was given out */
+std::map<int, int64_t> &used = *new std::map<int, int64_t>; /* by device */
 char *region, *region_end, *region_next;
 bool open_;
 struct sigaction before;

@@ -81,9 +81,12 @@ struct CUevent_st {
 
 namespace {
 
-std::vector<cudaStream_t> streams, priority; /* legacy streams too */
-std::vector<cudaStream_t> legacy;            /* by device */
-std::vector<capture *> captures;
+/* Never destroyed: they are in use until the very end of the process. */
+typedef std::vector<cudaStream_t> stream_list;
+stream_list &streams = *new stream_list; /* legacy streams too */
+stream_list &priority = *new stream_list;
+stream_list &legacy = *new stream_list; /* by device */
+std::vector<capture *> &captures = *new std::vector<capture *>;
 uint64_t operations, clock_now;
 
 cudaStream_t legacy_of(int device) {

@@ -19,7 +19,8 @@ struct cudnnContext {
 namespace {
 
 thread_local std::string last_text;
-std::vector<std::shared_ptr<const dnn_program>> programs;
+typedef std::vector<std::shared_ptr<const dnn_program>> program_list;
+program_list &programs = *new program_list; /* never destroyed */
 
 cudnnStatus_t fail(cudnnStatus_t status, const std::string &text) {
   last_text = text;
