@@ -34,7 +34,7 @@ static int report(lua_State *L) {
   }
   const char *message = slua_error_text(L);
   if (sl_interrupt_pending() || strstr(message, "interrupted!"))
-    code = EXIT_INTERRUPTED;
+    code = slua_stop_code();
   fflush(stdout);
   fprintf(stderr, "sota-lua: %s\n", message);
   lua_pop(L, 2);

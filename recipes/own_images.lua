@@ -23,7 +23,8 @@ local opt = sota.options{
   {"seed", 42, "where all random numbers come from"},
   {"workers", -1, "threads that read images; -1: one per core"},
   {"precision", "auto", "of the arithmetic", choices = {"auto", "f32", "bf16"}},
-  {"out", "out", "folder for history.csv and model.safetensors"},
+  {"report", true, "write report.html too"},
+  {"out", "out", "folder for history.csv, report.html and model.safetensors"},
 }
 sota.set("seed", opt.seed)
 sota.set("precision", opt.precision)
@@ -49,7 +50,9 @@ print(dls)
 
 sota.make_dirs(opt.out)
 local learn = Learner(dls, sota.models[opt.arch]{n_out = dls.c},
-  {metrics = accuracy, history = opt.out .. "/history.csv"})
+  {metrics = accuracy, history = opt.out .. "/history.csv",
+   cbs = opt.report and Report{fname = opt.out .. "/report.html",
+                               options = opt} or nil})
 learn:fit_one_cycle(opt.epochs, opt.lr)
 print(("accuracy %.4f, with test-time augmentation %.4f"):format(
   learn:validate().accuracy, accuracy(learn:tta()):item()))

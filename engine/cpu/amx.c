@@ -12,6 +12,9 @@ void sl_amx_allow(int allowed) {
 
 #if defined(__x86_64__) && defined(__linux__)
 #include <cpuid.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -31,12 +34,24 @@ static int system_grants_it(void) {
   return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
 }
 
+/* oneDNN's limit holds for us too: with it a user rules out instructions. */
+static int user_wants_it(void) {
+  static const char *const with[] = {"AVX512_CORE_AMX", "AVX10_2_512_AMX",
+                                     "ALL", "DEFAULT"};
+  const char *limit = getenv("ONEDNN_MAX_CPU_ISA");
+  if (!limit) limit = getenv("DNNL_MAX_CPU_ISA");
+  if (!limit || !*limit) return 1;
+  for (size_t i = 0; i < sizeof with / sizeof *with; i++)
+    if (strncasecmp(limit, with[i], strlen(with[i])) == 0) return 1;
+  return 0;
+}
+
 int sl_amx_usable(void) {
   enum { UNKNOWN, NO, YES };
   static atomic_int known;
   int k = atomic_load(&known);
   if (k == UNKNOWN) {
-    k = processor_has_it() && system_grants_it() ? YES : NO;
+    k = user_wants_it() && processor_has_it() && system_grants_it() ? YES : NO;
     atomic_store(&known, k);
   }
   return k == YES && !atomic_load(&forbidden);

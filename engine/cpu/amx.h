@@ -13,7 +13,8 @@
       "amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
 #endif
 
-/* Whether this process may use them for bf16; asks at the first call. */
+/* Whether this process may use them for bf16; asks at the first call. The user
+ * may forbid it: ONEDNN_MAX_CPU_ISA or DNNL_MAX_CPU_ISA, as oneDNN has them. */
 int sl_amx_usable(void);
 
 /* Whether sl_amx_usable may say yes: for tests and benchmarks. */

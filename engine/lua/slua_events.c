@@ -117,6 +117,8 @@ void slua_sync(lua_State *L, const slua_run *r, int learner) {
   set_number(L, learner, "smooth_loss", l->smooth_loss);
   lua_pushboolean(L, l->training);
   lua_setfield(L, learner, "training");
+  lua_pushboolean(L, l->status == SL_EINTERRUPT);
+  lua_setfield(L, learner, "interrupted");
 }
 
 void slua_know_loss(lua_State *L, slua_run *r, int learner) {

@@ -4,7 +4,8 @@
  *   learner    table that callbacks see: epoch, n_epoch, iter, n_iter (from 1),
  *              train_iter, pct_train, training, bs, xb, yb, pred, loss_grad,
  *              loss (a number), smooth_loss, recorder
- *   n_epoch [, start_epoch, start_iter: how much of it is done]
+ *   n_epoch [, start_epoch, start_iter: how much of it is done; start_state:
+ *              what core.fit_state() gave then]
  *   train, valid   loaders: slua_hooks.c
  *   forward(learner, xb) -> pred       loss(learner, pred, yb) -> tensor
  *   mode(learner, training)            (optional)
@@ -38,7 +39,7 @@ static const char *const spec_fields[] = {
     "learner",  "n_epoch",        "start_epoch", "start_iter", "train",
     "valid",    "forward",        "loss",        "mode",       "optim",
     "cbs",      "metrics",        "table",       "history",    "schedule",
-    "progress", "history_append", NULL};
+    "progress", "history_append", "start_state", NULL};
 
 static int flag(lua_State *L, int spec, const char *name) {
   lua_getfield(L, spec, name);
@@ -176,6 +177,19 @@ static slua_run *new_run(lua_State *L) {
   return r;
 }
 
+/* spec.start_state = {recorder = tensor, seconds = number} */
+static void read_state(lua_State *L, slua_run *r, int spec) {
+  if (lua_getfield(L, spec, "start_state") == LUA_TTABLE) {
+    lua_getfield(L, -1, "seconds");
+    r->loop.start_seconds = luaL_optnumber(L, -1, 0);
+    lua_getfield(L, -2, "recorder");
+    slua_unpack_recorder(L, lua_gettop(L), &r->recorder);
+    r->loop.resumes = 1;
+    lua_pop(L, 2);
+  }
+  lua_pop(L, 1);
+}
+
 static slua_run *open_run(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -193,6 +207,7 @@ static slua_run *open_run(lua_State *L) {
   r->loop.n_epoch = (int)integer(L, 1, "n_epoch");
   r->loop.start_epoch = (int)integer(L, 1, "start_epoch");
   r->loop.start_iter = integer(L, 1, "start_iter");
+  read_state(L, r, 1);
   r->loop.has_train = flag(L, 1, "train");
   r->loop.has_valid = flag(L, 1, "valid");
   new_recorder(L, r, 3);
@@ -223,6 +238,18 @@ static void push_iters(lua_State *L, const sl_recorder *r) {
   }
 }
 
+/* The series of a recorder, into the table on top. */
+static void fill_recorder(lua_State *L, const sl_recorder *r) {
+  push_series(L, &r->losses);
+  lua_setfield(L, -2, "losses");
+  push_series(L, &r->lrs);
+  lua_setfield(L, -2, "lrs");
+  push_series(L, &r->moms);
+  lua_setfield(L, -2, "moms");
+  push_iters(L, r);
+  lua_setfield(L, -2, "iters");
+}
+
 /* Leaves learner.recorder on top, complete. */
 static void finish_recorder(lua_State *L, slua_run *r) {
   lua_getfield(L, 3, "recorder");
@@ -232,14 +259,30 @@ static void finish_recorder(lua_State *L, slua_run *r) {
     lua_seti(L, -2, r->n_rows + 1);
   }
   lua_pop(L, 1);
-  push_series(L, &r->recorder.losses);
-  lua_setfield(L, -2, "losses");
-  push_series(L, &r->recorder.lrs);
-  lua_setfield(L, -2, "lrs");
-  push_series(L, &r->recorder.moms);
-  lua_setfield(L, -2, "moms");
-  push_iters(L, &r->recorder);
-  lua_setfield(L, -2, "iters");
+  fill_recorder(L, &r->recorder);
+}
+
+/* unpack_recorder(tensor, names of the metrics) -> what core.fit returned */
+static int unpack_recorder(lua_State *L) {
+  slua_run *r = new_run(L); /* 3: frees what it holds */
+  lua_createtable(L, 0, 1);
+  lua_pushvalue(L, 2);
+  lua_setfield(L, -2, "names");
+  for (int i = 0; i < (int)luaL_len(L, 2) && i < SL_MAX_METRICS; i++) {
+    lua_geti(L, 2, i + 1);
+    r->recorder.metric_names[r->recorder.n_metrics++] = luaL_checkstring(L, -1);
+    lua_pop(L, 1);
+  }
+  slua_unpack_recorder(L, 1, &r->recorder);
+  lua_createtable(L, r->recorder.n_rows, 0);
+  for (int i = 0; i < r->recorder.n_rows; i++) {
+    slua_push_row(L, &r->recorder, &r->recorder.rows[i]);
+    lua_seti(L, -2, i + 1);
+  }
+  lua_setfield(L, -2, "values");
+  fill_recorder(L, &r->recorder);
+  luaL_setmetatable(L, RECORDER);
+  return 1;
 }
 
 void slua_raise(lua_State *L, sl_status status, const char *what) {
@@ -261,6 +304,8 @@ static int stop_to_string(lua_State *L) {
   return 1;
 }
 
+_Thread_local slua_run *slua_running;
+
 /* A callback must not close what the loop is about to use. */
 static void use_optim(lua_State *L, const slua_run *r, int change) {
   if (!r->loop.optim) return;
@@ -271,9 +316,12 @@ static void use_optim(lua_State *L, const slua_run *r, int change) {
 
 static void run_loop(lua_State *L, slua_run *r, sl_status (*loop)(sl_loop *)) {
   const int old_tape = sl_tape_enabled();
+  slua_run *outer = slua_running;
+  slua_running = r;
   use_optim(L, r, 1);
   const sl_status status = loop(&r->loop);
   use_optim(L, r, -1);
+  slua_running = outer;
   sl_tape_enable(old_tape);
   finish_recorder(L, r); /* 4 */
   if (status == SL_ELUA) lua_getiuservalue(L, 2, SLUA_RUN_ERROR);
@@ -335,8 +383,10 @@ static void open_cancel(lua_State *L) {
   lua_pop(L, 1);
 }
 
-static const luaL_Reg functions[] = {
-    {"fit", fit}, {"validate", validate}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"fit", fit},
+                                     {"validate", validate},
+                                     {"unpack_recorder", unpack_recorder},
+                                     {NULL, NULL}};
 
 int slua_open_loop(lua_State *L);
 int slua_open_loop(lua_State *L) {

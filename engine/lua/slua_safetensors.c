@@ -1,8 +1,9 @@
 /* slua_safetensors.c -- core.safetensors: save and load named tensors.
  *
- *   save(path, names, tensors [, metadata [, {oihw, int64}]])
+ *   save(path, names, tensors [, metadata [, {oihw, int64, checksum}]])
  *   load(path [, {oihw}]) -> tensors by name, metadata, names in file order
  *   info(path) -> list of {name, dtype, shape}, metadata
+ * checksum: load fails if the bytes are others.
  * oihw: tensors of rank 4 are (O, I, H, W) in the file, (O, H, W, I) here.
  * int64: i32 is written as I64, which PyTorch wants for num_batches_tracked. */
 #include <string.h>
@@ -11,19 +12,21 @@
 #include "train/safetensors.h"
 
 typedef struct st_opts {
-  int oihw, int64;
+  int oihw, int64, checksum;
 } st_opts;
 
 static const sl_option options[] = {
     SL_OPT_BOOL(st_opts, oihw, 0, "rank 4 is (O, I, H, W) in the file"),
     SL_OPT_BOOL(st_opts, int64, 0, "write i32 as I64"),
+    SL_OPT_BOOL(st_opts, checksum, 0, "write a checksum into the metadata"),
     SL_OPT_END,
 };
 
 static int check_flags(lua_State *L, int arg, const char *what) {
   st_opts o;
   slua_check_options(L, arg, options, &o, sizeof o, what);
-  return (o.oihw ? SL_ST_OIHW : 0) | (o.int64 ? SL_ST_INT64 : 0);
+  return (o.oihw ? SL_ST_OIHW : 0) | (o.int64 ? SL_ST_INT64 : 0) |
+         (o.checksum ? SL_ST_CHECKSUM : 0);
 }
 
 /* --- saving ----------------------------------------------------------------
@@ -127,6 +130,7 @@ static int load(lua_State *L) {
   lua_settop(L, 2);
   const int flags = check_flags(L, 2, "safetensors.load");
   sl_st_file *f = open_file(L, path);
+  slua_check(L, sl_st_verify(f), "safetensors");
   lua_createtable(L, 0, f->n); /* 4: tensors */
   push_meta(L, f);             /* 5 */
   lua_createtable(L, f->n, 0); /* 6: names */

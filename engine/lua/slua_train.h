@@ -67,6 +67,11 @@ typedef struct slua_run {
   } arg;
 } slua_run;
 
+extern _Thread_local slua_run *slua_running; /* the innermost, or NULL */
+
+/* The recorder from the i32 tensor at arg; raises if it is none. */
+void slua_unpack_recorder(lua_State *L, int arg, sl_recorder *r);
+
 /* Runs f(run) protected. A cancellation becomes its flow; an error is kept in
  * SLUA_RUN_ERROR, and makes the loop fail with SL_ELUA. */
 sl_flow slua_protect(slua_run *r, lua_CFunction f);

@@ -14,7 +14,8 @@ local function described()
   add("operation", core.ops())
   add("item transform", core.data.transforms())
   add("batch transform", core.augment.transforms())
-  require "sota.draw" -- its functions describe themselves when they are loaded
+  require "sota.draw" -- what they have describes itself when it is loaded
+  require "sota.callbacks"
   add("function", check.functions())
   return all
 end

@@ -13,8 +13,11 @@
 -- methods. What the loop itself looks at: order (0; those below 50 come before
 -- the recorder), run_train and run_valid (false: not for those batches), run
 -- (false: not at all). What lr_find looks at: trial (false: not in its trial
--- run). configure(self, spec, learn) is called when a fit begins. A callback without options or state of its own can also
--- be a plain table: cbs = {after_epoch = function(self, learn) ... end}.
+-- run). configure(self, spec, learn) is called when a fit begins. What a
+-- checkpoint keeps: the fields that are listed in `state` (numbers, strings,
+-- booleans), and tensors(self), a list of tensors that it fills again. A
+-- callback without options or state of its own can also be a plain table:
+-- cbs = {after_epoch = function(self, learn) ... end}.
 local core = require "sota.core"
 local check = require "sota.check"
 
@@ -58,7 +61,8 @@ end
 
 --- Callback{name =, order =, options =, <event> = function(self, learn), ...}
 --- makes a class. options is a list as for check.spec; name.init(self) may
---- prepare an instance.
+--- prepare an instance. With help = and example =, and help for each option,
+--- help() knows it.
 ---@param class table
 ---@return table class call it to get a callback; or use it as one
 function base.Callback(class)
@@ -68,7 +72,9 @@ function base.Callback(class)
   end
   class.name = class.name or "Callback"
   base.check_events(class, class.name)
-  class.arguments = check.spec(class.name, class.options or {})
+  local options = class.options or {}
+  class.arguments = class.help and check.public(class.name, options, class)
+    or check.spec(class.name, options)
   class.__index, class.__name = class, class.name
   class.__tostring = class.__tostring or text
   return setmetatable(class, Class)
@@ -81,6 +87,13 @@ function base.is_class(v) return getmetatable(v) == Class end
 local function is_one(v)
   if type(v) ~= "table" then return false end
   return base.is_class(getmetatable(v)) or (#v == 0 and next(v) ~= nil)
+end
+
+--- The first of a flat list that has the method, or nil.
+function base.with(list, method)
+  for _, cb in ipairs(list) do
+    if type(cb[method]) == "function" then return cb end
+  end
 end
 
 --- Appends what a user gave as cbs (a callback, its class, a plain table of

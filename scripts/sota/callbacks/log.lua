@@ -1,4 +1,5 @@
--- callbacks/log.lua -- CSVLogger: the epoch table as a file.
+-- callbacks/log.lua -- CSVLogger, JSONLogger: the epoch table as a file.
+local core = require "sota.core"
 local check = require "sota.check"
 local base = require "sota.callbacks.base"
 
@@ -20,4 +21,44 @@ function CSVLogger:configure(spec, learn)
   spec.history_append = self.append
 end
 
-return {CSVLogger = CSVLogger}
+--- JSONLogger(fname = "history.jsonl", {append = false}): a line of JSON for
+--- each epoch, written at once: the table's columns and lr, the last learning
+--- rate. What is not a number is null. Later fits of the same callback go on.
+local JSONLogger = base.Callback{
+  name = "JSONLogger", trial = false, order = 180,
+  options = {
+    {"fname", "string", "history.jsonl",
+     help = "the file, in the learner's folder unless it names one"},
+    {"append", "boolean", false, help = "keep what is in the file"},
+  },
+  help = "A line of JSON for each epoch: the columns of the table, and the "
+    .. "learning rate. A callback.",
+  example = 'Learner(dls, model, {cbs = JSONLogger "out/history.jsonl"})',
+}
+
+local function open(self, mode)
+  local file, why = io.open(self.file, mode)
+  if not file then check.fail("JSONLogger: cannot write %s", why) end
+  return file
+end
+
+function JSONLogger:configure(_, learn)
+  self.file = self.fname:find "/" and self.fname
+    or learn.path .. "/" .. self.fname
+  open(self, (self.append or self.begun) and "a" or "w"):close()
+  self.begun, self.fitting = true, true
+end
+
+function JSONLogger:after_epoch(learn)
+  if not self.fitting then return end
+  local rows, line = learn.recorder.values, {lr = learn.opt:get "lr"}
+  for name, v in pairs(rows[#rows]) do line[name] = v end
+  local file <close> = open(self, "a")
+  local ok, why = file:write(core.json.encode(line), "\n")
+  if not ok then check.fail("JSONLogger: %s: %s", self.file, why) end
+end
+
+local function stop(self) self.fitting = false end
+JSONLogger.after_fit, JSONLogger.after_abort = stop, stop
+
+return {CSVLogger = CSVLogger, JSONLogger = JSONLogger}
