@@ -12,6 +12,7 @@ local optim = require "sota.optim"
 local model_file = require "sota.model_file"
 local groups = require "sota.train.groups"
 local rates = require "sota.train.rates"
+local room = require "sota.train.room"
 
 local Learner = {}
 Learner.__name = "Learner"
@@ -215,7 +216,7 @@ local function run(self, n_epoch, schedule, o)
     if self.recorder == before then return end -- it never began
     self.epochs_done = base + #self.recorder.values
   end})
-  core.fit(spec)
+  room.fit(self, spec)
   return self
 end
 
