@@ -23,6 +23,9 @@ const char usage[] =
     "  --threads N      compute threads (default: one per core)\n"
     "  --precision P    auto, f32 or bf16 (default auto)\n"
     "  --deterministic  same bits run after run (the CPU always does)\n"
+    "  --memory-limit S such as 4GB: more is an error, not the end\n"
+    "  --allow-untrusted-images  read PNM, BMP, JPEG 2000 too\n"
+    "  --check PATH     is a model file, are a folder's images, sound?\n"
     "  --profile[=FILE] say at exit where the time went; FILE: a Chrome trace\n"
     "  --doctor         what was found, what is missing, how to get it\n"
     "  -h, --help       this\n"
@@ -58,8 +61,10 @@ static int *flag_of(arguments *a, const char *name) {
 
 /* --name, --name=value or --name value. */
 static int long_option(char **argv, int *i, arguments *a) {
-  static const char *const valued[] = {"device", "seed", "threads", "precision",
-                                       NULL};
+  static const char *const valued[] = {
+      "device", "seed", "threads", "precision", "memory-limit", "check", NULL};
+  static const char *const flags[] = {"deterministic", "allow-untrusted-images",
+                                      NULL};
   const char *name = argv[*i] + 2, *equals = strchr(name, '=');
   const size_t n = equals ? (size_t)(equals - name) : strlen(name);
   int *flag = flag_of(a, name);
@@ -70,18 +75,22 @@ static int long_option(char **argv, int *i, arguments *a) {
                ? wrong("a file's name is missing after", argv[*i], NULL)
                : 0;
   }
-  if (strcmp(name, "deterministic") == 0) return keep(a, name, n, "true");
+  for (int k = 0; flags[k]; k++)
+    if (strcmp(name, flags[k]) == 0) return keep(a, name, n, "true");
   for (int k = 0; valued[k]; k++) {
     if (strlen(valued[k]) != n || strncmp(valued[k], name, n) != 0) continue;
     const char *value = equals ? equals + 1 : argv[*i + 1];
     if (!value || (!equals && *value == '-'))
       return wrong("a value is missing after", argv[*i], NULL);
     *i += !equals;
+    if (strcmp(valued[k], "check") == 0) return a->check = value, 0;
     return keep(a, name, n, value);
   }
   static const char *const all[] = {
-      "device", "seed",    "threads",       "help",    "precision",
-      "doctor", "version", "deterministic", "profile", NULL};
+      "device",    "seed",   "threads",      "help",
+      "precision", "doctor", "version",      "deterministic",
+      "profile",   "check",  "memory-limit", "allow-untrusted-images",
+      NULL};
   char word[32]; /* without =value; longer ones resemble nothing */
   snprintf(word, sizeof word, "%.*s", (int)n, name);
   return wrong("unknown option", argv[*i], slua_nearest(word, all));

@@ -6,7 +6,7 @@ enum { EXIT_USAGE = 2, MAX_SETTINGS = 32 };
 
 /* One of our own options, for sota.core.set(name, value). */
 typedef struct setting {
-  char name[16];
+  char name[32];
   const char *value;
 } setting;
 
@@ -15,6 +15,7 @@ typedef struct arguments {
   int from_stdin;
   int interactive, version, ignore_env, warnings, doctor, help;
   int n_statements;    /* how many -e */
+  const char *check;   /* a model file or a folder of images to check */
   const char *profile; /* NULL: none; "": without a trace; or its file */
   setting settings[MAX_SETTINGS];
   int n_settings;

@@ -34,7 +34,7 @@ static int report(lua_State *L) {
   }
   const char *message = slua_error_text(L);
   if (sl_interrupt_pending() || strstr(message, "interrupted!"))
-    code = EXIT_INTERRUPTED;
+    code = slua_stop_code();
   fflush(stdout);
   fprintf(stderr, "sota-lua: %s\n", message);
   lua_pop(L, 2);
@@ -197,6 +197,14 @@ static int run(lua_State *L, int argc, char **argv, const arguments *a) {
   if (status == EXIT_SUCCESS) status = run_actions(L, argv, a);
   if (status == EXIT_SUCCESS && a->doctor)
     return run_text(L, "os.exit(require 'sota.doctor'(), true)", "=doctor");
+  if (status == EXIT_SUCCESS && a->check) {
+    lua_pushstring(L, a->check);
+    lua_setglobal(L, "_CHECK");
+    return run_text(L,
+                    "local path = _CHECK; _CHECK = nil "
+                    "os.exit(require 'sota.check_file'(path), true)",
+                    "=check");
+  }
   if (status == EXIT_SUCCESS && has_script)
     status = run_script(L, a->from_stdin ? NULL : argv[a->script]);
   if (status != EXIT_SUCCESS) return status;

@@ -35,11 +35,14 @@ local opt = sota.options{
   {"workers", -1, "threads that read images; -1: one per core"},
   {"precision", "auto", "of the arithmetic", choices = {"auto", "f32", "bf16"}},
   {"out", "out", "folder for each stage's table and model"},
+  {"resume", true, "an interrupted run goes on; --no-resume begins anew"},
 }
 if opt.seed then sota.set("seed", opt.seed) end
 sota.set("precision", opt.precision)
 sota.make_dirs(opt.out)
 
+local checkpoint = Checkpoint{opt.out .. "/checkpoint", resume = opt.resume,
+                              settings = opt}
 local path, rows = open_data(opt.data), {}
 
 local function get_dls(bs, size, normalize)
@@ -61,7 +64,7 @@ local function new_learner(stage, dls, options)
   options.metrics, options.history = accuracy, opt.out .. "/" .. stage .. ".csv"
   options.cbs = {{order = 70, after_epoch = function(_, learn)
     learn:save(file_of(stage))
-  end}, options.cbs}
+  end}, checkpoint, options.cbs}
   return Learner(dls, sota.models[opt.arch]{n_out = dls.c}, options)
 end
 
@@ -129,3 +132,4 @@ end
 
 print("\n                       accuracy   time")
 print(table.concat(rows, "\n"))
+checkpoint:finish()

@@ -31,6 +31,7 @@ local opt = sota.options{
   {"workers", -1, "threads that read images; -1: one per core"},
   {"precision", "auto", "of the arithmetic", choices = {"auto", "f32", "bf16"}},
   {"out", "out", "folder for history.csv and model.safetensors"},
+  {"resume", true, "an interrupted run goes on; --no-resume begins anew"},
 }
 if opt.seed then sota.set("seed", opt.seed) end
 sota.set("precision", opt.precision)
@@ -56,11 +57,13 @@ end
 local dls = get_dls(sizes[1])
 print(dls)
 
-local cbs = {}
+sota.make_dirs(opt.out)
+local checkpoint = Checkpoint{opt.out .. "/checkpoint", resume = opt.resume,
+                              settings = opt}
+local cbs = {checkpoint}
 if opt.mixup > 0 then cbs[#cbs + 1] = Mixup(opt.mixup) end
 if opt.ema > 0 then cbs[#cbs + 1] = EMA(opt.ema) end
 
-sota.make_dirs(opt.out)
 local learn = Learner(dls, sota.models[opt.arch]{n_out = dls.c}, {
   loss_func = opt.label_smoothing > 0
     and LabelSmoothingCrossEntropy{eps = opt.label_smoothing}
@@ -81,3 +84,4 @@ if opt.tta > 0 then
   result = accuracy(learn:tta{n = opt.tta}):item()
 end
 print(("accuracy %.4f"):format(result))
+checkpoint:finish()

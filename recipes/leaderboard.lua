@@ -33,6 +33,7 @@ local opt = sota.options{
   {"workers", -1, "threads that read images; -1: one per core"},
   {"precision", "auto", "of the arithmetic", choices = {"auto", "f32", "bf16"}},
   {"out", "out", "folder for history.csv and model.safetensors"},
+  {"resume", true, "an interrupted run goes on; --no-resume begins anew"},
 }
 if opt.seed then sota.set("seed", opt.seed) end
 sota.set("precision", opt.precision)
@@ -56,15 +57,17 @@ local model = sota.models[arch]{
   stem_pool = opt.pool == "blur" and "blur" or "max",
 }
 sota.make_dirs(opt.out)
-local file = opt.out .. "/model.safetensors"
+local checkpoint = Checkpoint{opt.out .. "/checkpoint", resume = opt.resume,
+                              settings = opt}
 local learn = Learner(dls, model, {
   loss_func = LabelSmoothingCrossEntropy{eps = opt.label_smoothing},
   opt_func = ranger{mom = 0.95, sqr_mom = 0.99, eps = 1e-6, beta = 0},
   metrics = {accuracy, top_k_accuracy},
   history = opt.out .. "/history.csv",
-  -- A long training leaves its model after each epoch.
-  cbs = {order = 60, after_epoch = function(_, l) l:save(file) end},
+  cbs = checkpoint,
 })
 learn:fit_flat_cos(opt.epochs, opt.lr, {wd = 1e-2,
   cbs = opt.mixup > 0 and Mixup(opt.mixup) or nil})
+learn:save(opt.out .. "/model.safetensors")
 print(("accuracy %.4f"):format(learn:validate().accuracy))
+checkpoint:finish()

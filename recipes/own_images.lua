@@ -54,5 +54,6 @@ learn:fit_one_cycle(opt.epochs, opt.lr)
 print(("accuracy %.4f, with test-time augmentation %.4f"):format(
   learn:validate().accuracy, accuracy(learn:tta()):item()))
 learn:save(file)
+dls:bad_images(opt.out .. "/bad_images.csv") -- what was skipped, and why
 print(("try: sota-lua recipes/own_images.lua --out %s --image PICTURE"):format(
   opt.out))

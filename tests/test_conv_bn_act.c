@@ -158,7 +158,9 @@ START_TEST(without_gradient) {
   sl_tensor *z = fused(s, a);
   sl_tape_enable(was);
   sl_tensor *want = fused(s, b);
-  t_equal_tensors(z, want, 0);
+  /* In eval mode the norm is folded into the weights, which rounds otherwise.
+   */
+  t_equal_tensors(z, want, s->training ? 0 : 1e-5);
   t_equal_tensors(a[SL_CBA_MEAN], b[SL_CBA_MEAN], 0);
   t_equal_tensors(a[SL_CBA_VAR], b[SL_CBA_VAR], 0);
   sl_tensor_release(z);

@@ -106,6 +106,34 @@ static const char *const kinds[] = {
     "rgb.png", "palette.png",     "rgb.webp",      "grey16.png", "rgb.bmp",
     "rgb.ppm", "rgb.tif",         "two_frames.gif"};
 
+START_TEST(blocked) {
+  sl_image image = {0};
+  static const struct {
+    const char *name, *content, *want;
+  } cases[] = {
+      {"a.ppm", "P6\n1 1\n255\nabc", "PNM"},
+      {"a.jpg", "BMxxxxxxxxxxxxxx", "BMP"},
+      {"a.png", "\0\0\0\x0cjP  \r\n", "JPEG 2000"},
+  };
+  const size_t lengths[] = {14, 16, 10};
+  sl_decode_allow_untrusted(0);
+  for (int i = 0; i < 3; i++) {
+    const char *path = t_path(cases[i].name);
+    FILE *f = fopen(path, "wb");
+    fwrite(cases[i].content, 1, lengths[i], f);
+    fclose(f);
+    ck_assert_int_eq(sl_decode(path, &image), SL_EDATA);
+    ck_assert_msg(strstr(sl_error(), cases[i].want) &&
+                      strstr(sl_error(), "--allow-untrusted-images") &&
+                      strstr(sl_error(), cases[i].name),
+                  "%s", sl_error());
+  }
+  sl_decode_allow_untrusted(1);
+  ck_assert_int_eq(sl_decode(t_path("a.ppm"), &image), SL_OK);
+  sl_image_clear(&image);
+}
+END_TEST
+
 START_TEST(truncated) {
   const int two = strcmp(kinds[_i], "two_frames.gif") == 0; /* in the first */
   fails(fixture(kinds[_i], two ? 0.4 : 0.75), SL_EDATA, ": ");
@@ -253,6 +281,7 @@ int main(void) {
   tcase_add_loop_test(tc, pillow, 0, 32);
   tcase_add_test(tc, name_does_not_matter);
   tcase_add_test(tc, bad_files);
+  tcase_add_test(tc, blocked);
   tcase_add_loop_test(tc, truncated, 0, sizeof kinds / sizeof *kinds);
   tcase_add_test(tc, goes_on);
   tcase_add_test(tc, bombs);

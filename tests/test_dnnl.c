@@ -26,7 +26,8 @@ static sl_conv_geometry geometry(int64_t n, int64_t c, int64_t o, int64_t k) {
 
 static sl_dnnl_conv *get(sl_dnnl_kind kind, const sl_conv_geometry *g) {
   sl_dnnl_conv *p = NULL;
-  ck_assert_msg(sl_dnnl_get(&p, kind, SL_F32, g) == SL_OK, "%s", sl_error());
+  ck_assert_msg(sl_dnnl_get(&p, kind, SL_DNNL_PLAIN, SL_F32, g) == SL_OK, "%s",
+                sl_error());
   return p;
 }
 
@@ -119,7 +120,7 @@ START_TEST(runs) {
   const int was = sl_dnnl_enter();
   for (int i = 0; i < sl_dnnl_parts(p); i++)
     ck_assert_int_eq(sl_dnnl_pack(p, 0, i, w, packed, scratch), SL_OK);
-  ck_assert_int_eq(sl_dnnl_run(p, 0, x, packed, y, scratch), SL_OK);
+  ck_assert_int_eq(sl_dnnl_run(p, 0, x, packed, NULL, y, scratch), SL_OK);
   sl_dnnl_leave(was);
   for (int i = 0; i < ROWS * C; i++)
     ck_assert(y[i] == 2 * x[i]);
@@ -134,7 +135,8 @@ START_TEST(refusals_say_what_was_asked) {
   sl_conv_geometry g = geometry(2, 16, 16, 3);
   g.oh = 99; /* does not follow from the other sizes */
   sl_dnnl_conv *p = NULL;
-  ck_assert_int_eq(sl_dnnl_get(&p, SL_DNNL_WGRAD, SL_F32, &g), SL_EINTERNAL);
+  ck_assert_int_eq(sl_dnnl_get(&p, SL_DNNL_WGRAD, SL_DNNL_PLAIN, SL_F32, &g),
+                   SL_EINTERNAL);
   ck_assert(p == NULL);
   const char *want[] = {"cannot build the weight gradient of a 3x3",
                         "16 to 16 channels, f32, on x (2, 8, 8, 16)"};

@@ -179,6 +179,8 @@ static const struct bad {
     {"{\"a\":{\"shape\":[1],\"data_offsets\":[0,8]}}", 8, "is not described"},
     {"{\"a\":5}", 0, "is not described"},
     {"{\"__metadata__\":{\"a\":1}}", 0, "__metadata__ a is no string"},
+    {"{\"a\":[[[[1]]]]}", 0, "nested more than 4 deep"},
+    {"{\"a\\\"[[[[[\":[[[1]]]}", 0, "is not described"},
     {"{\"__metadata__\":[]}", 0, "__metadata__ is no object"},
 };
 
@@ -207,6 +209,12 @@ START_TEST(not_such_files) {
   fclose(t);
   ck_assert_int_eq(sl_st_open(&f, path), SL_EDATA);
   ck_assert_ptr_nonnull(strstr(sl_error(), "a header of 18446744073709551615"));
+  t = fopen(path, "wb"); /* one byte too many, in a file that has them all */
+  fputs("\x01\xe1\xf5\x05", t);
+  ck_assert_int_eq(ftruncate(fileno(t), 100000001 + 8), 0);
+  fclose(t);
+  ck_assert_int_eq(sl_st_open(&f, path), SL_EDATA);
+  ck_assert_ptr_nonnull(strstr(sl_error(), "a header of 100000001 bytes"));
 }
 END_TEST
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/room.h"
+
 static atomic_int fail_at;
 static _Atomic int64_t live;
 
@@ -19,12 +21,15 @@ static void *counted(void *p) {
 }
 
 void *sl_alloc(size_t count, size_t size) {
-  if (must_fail()) return NULL;
+  size_t bytes;
+  if (must_fail() || __builtin_mul_overflow(count, size, &bytes) ||
+      !sl_memory_fits(bytes))
+    return NULL;
   return counted(calloc(count ? count : 1, size ? size : 1));
 }
 
 void *sl_realloc(void *p, size_t bytes) {
-  if (must_fail()) return NULL;
+  if (must_fail() || !sl_memory_fits(bytes)) return NULL;
   void *grown = realloc(p, bytes ? bytes : 1);
   return p ? grown : counted(grown);
 }
@@ -42,7 +47,7 @@ void sl_free(void *p) {
 }
 
 void *sl_alloc_data(size_t bytes) {
-  if (must_fail() || bytes > SIZE_MAX / 2) return NULL;
+  if (must_fail() || !sl_memory_fits(bytes)) return NULL;
   const size_t whole = (bytes + 63) & ~(size_t)63;
   return counted(aligned_alloc(64, whole ? whole : 64));
 }

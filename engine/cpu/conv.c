@@ -114,9 +114,10 @@ sl_chunk sl_conv_chunk(const sl_conv *v, int64_t i) {
 static void run(const sl_conv_worker *w, sl_dnnl_kind kind, const sl_chunk *k,
                 const void *in, void *out) {
   const sl_conv_way *way = &w->v->way[kind];
+  const float *bias = kind == SL_DNNL_FORWARD ? w->v->bias : NULL;
   sl_conv_note(w->v, sl_dnnl_run(k->last ? way->last : way->whole, w->index, in,
-                                 k->last ? way->last_weight : way->weight, out,
-                                 w->scratch));
+                                 k->last ? way->last_weight : way->weight, bias,
+                                 out, w->scratch));
 }
 
 void sl_conv_forward(const sl_conv_worker *w, const sl_chunk *k, const void *x,

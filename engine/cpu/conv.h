@@ -70,6 +70,8 @@ typedef struct sl_conv {
   int n_workers;
   int split;          /* the weight gradient is, see above */
   sl_conv_way way[3]; /* by sl_dnnl_kind; whole NULL: not planned */
+  sl_dnnl_end end;    /* of forward */
+  const float *bias;  /* what it adds there: set before the first chunk */
   int own;            /* the weight gradient is by wgrad.h */
   sl_wgrad wgrad;
   sl_dnnl_conv *slice[SL_MAX_THREADS]; /* split, not own: gradient of a worker's
@@ -104,12 +106,13 @@ typedef struct sl_chunk {
   int64_t out_row, out_rows;
 } sl_chunk;
 
-/* type: of the activations. kinds: bits 1 << sl_dnnl_kind. buffers:
- * SL_CONV_*. more: bytes for each worker's own use. dw_adds: the weight
- * gradient will be added to. */
+/* type: of the activations. kinds: bits 1 << sl_dnnl_kind. end: of forward.
+ * buffers: SL_CONV_*. more: bytes for each worker's own use. dw_adds: the
+ * weight gradient will be added to. */
 SL_MUST_USE sl_status sl_conv_plan(sl_conv *v, sl_dtype type,
                                    const sl_conv_geometry *g, unsigned kinds,
-                                   unsigned buffers, size_t more, int dw_adds);
+                                   sl_dnnl_end end, unsigned buffers,
+                                   size_t more, int dw_adds);
 
 /* Frees; returns the first failure of a worker. */
 SL_MUST_USE sl_status sl_conv_done(sl_conv *v);

@@ -65,7 +65,7 @@ sl_status sl_cpu_conv2d(const sl_call *c) {
            .bias = c->in[2] ? sl_f32(c->in[2]) : NULL,
            .y = sl_data(c->out[0])};
   SL_TRY(sl_conv_plan(&j.conv, j.x.type, &g, 1u << SL_DNNL_FORWARD,
-                      j.x.scale ? SL_CONV_X : 0, 0, 0));
+                      SL_DNNL_PLAIN, j.x.scale ? SL_CONV_X : 0, 0, 0));
   sl_parallel(forward, &j);
   return sl_conv_done(&j.conv);
 }
@@ -131,7 +131,7 @@ sl_status sl_cpu_conv2d_grad(const sl_call *c) {
       (j.dx ? 1u << SL_DNNL_DGRAD : 0) | (j.dweight ? 1u << SL_DNNL_WGRAD : 0);
   const unsigned buffers = (j.dweight && j.x.scale ? SL_CONV_X : 0) |
                            (j.dx && j.add_x ? SL_CONV_DX : 0);
-  SL_TRY(sl_conv_plan(&j.conv, j.x.type, &g, kinds, buffers,
+  SL_TRY(sl_conv_plan(&j.conv, j.x.type, &g, kinds, SL_DNNL_PLAIN, buffers,
                       j.dbias ? (size_t)g.o * sizeof(double) : 0,
                       j.add_weight));
   sl_parallel(backward, &j);

@@ -8,9 +8,12 @@
  *             -- barrier --
  *             each chunk: dy -> weight gradient, dx; residual's gradient
  *
- * Without a residual forward ends at the barrier: the result is y with its
- * coefficients, and whoever reads it normalises. Backward recomputes what it
- * needs of bn(x) and the slope of the activation from the ys. */
+ * In eval mode, where nothing is recorded, the norm is folded into weights and
+ * bias of the convolution (or done to each chunk while it is in cache).
+ *
+ * Without a residual training's forward ends at the barrier: the result is y
+ * with its coefficients, and whoever reads it normalises. Backward recomputes
+ * what it needs of bn(x) and the slope of the activation from the ys. */
 #include "ops/conv_bn_act.h"
 
 #include "base/threads.h"
@@ -24,6 +27,7 @@ typedef struct job {
   sl_norm_batch norm;
   sl_source x, residual;
   const float *weight;
+  float *scaled; /* weights with the norm folded in */
   sl_act act;
   void *y; /* NULL: y lives only in the worker's chunk (eval) */
   void *z; /* NULL: the result stays lazy */
@@ -99,6 +103,58 @@ static void forward(void *context, int worker, int n) {
   sl_conv_end(&w);
 }
 
+/* --- inference: the norm folded into the weights ---------------------------
+ */
+
+/* How the convolution itself can end where nothing else needs y: in eval mode,
+ * unrecorded, without a residual, with an activation that oneDNN has. */
+static sl_dnnl_end fold_end(const job *j) {
+  if (j->norm.training || j->y || j->residual.data) return SL_DNNL_PLAIN;
+  if (j->act == SL_ACT_NONE) return SL_DNNL_BIAS;
+  return j->act == SL_ACT_RELU ? SL_DNNL_BIAS_RELU : SL_DNNL_PLAIN;
+}
+
+/* This worker's share of scaled = weight * scale[output channel]. */
+static void scale_weights(const job *j, int worker, int n) {
+  const float *scale = j->norm.workers[worker].k.scale;
+  const int64_t row = j->conv.row_weights;
+  int64_t begin, end;
+  sl_share(j->conv.o, 1, worker, n, &begin, &end);
+  for (int64_t o = begin; o < end; o++)
+    for (int64_t i = 0; i < row; i++)
+      j->scaled[o * row + i] = j->weight[o * row + i] * scale[o];
+}
+
+static void folded(void *context, int worker, int n) {
+  job *j = context;
+  sl_conv_worker w;
+  sl_conv_begin(&w, &j->conv, worker, n);
+  sl_norm_batch_learn(&j->norm, worker, n);
+  scale_weights(j, worker, n);
+  sl_pool_barrier();
+  sl_conv_pack(&w, j->scaled);
+  sl_pool_barrier();
+  for (int64_t i = w.begin; i < w.end; i++) {
+    const sl_chunk k = sl_conv_chunk(&j->conv, i);
+    sl_conv_forward(&w, &k, sl_source_read(&j->x, k.in_row, k.in_rows, w.x),
+                    out_chunk(j, j->z, &k));
+  }
+  sl_conv_end(&w);
+}
+
+static sl_status run_folded(job *j) {
+  const size_t bytes =
+      (size_t)(j->conv.o * j->conv.row_weights) * sizeof(float);
+  j->scaled = sl_cpu_alloc(bytes);
+  SL_REQUIRE(j->scaled, SL_ENOMEM, "no memory for %zu bytes of weights", bytes);
+  j->conv.bias = j->norm.workers[0].k.shift; /* equal in all of them */
+  sl_parallel(folded, j);
+  sl_cpu_free(j->scaled, bytes);
+  return SL_OK;
+}
+
+/* -------------------------------------------------------------------------- */
+
 /* Runs forward with y where it belongs: in saved[0] if backward will want it;
  * else in the result's own memory, which z overwrites, or in chunks. */
 static sl_status run_forward(job *j, const sl_call *c,
@@ -109,10 +165,16 @@ static sl_status run_forward(job *j, const sl_call *c,
   const unsigned buffers = (j->x.scale ? SL_CONV_X : 0) |
                            (j->y ? 0 : SL_CONV_Y) |
                            (j->residual.scale ? SL_CONV_R : 0);
-  SL_TRY(sl_conv_plan(&j->conv, j->x.type, g, 1u << SL_DNNL_FORWARD, buffers, 0,
-                      0));
-  sl_parallel(forward, j);
-  return sl_conv_done(&j->conv);
+  const sl_dnnl_end end = fold_end(j);
+  SL_TRY(sl_conv_plan(&j->conv, j->x.type, g, 1u << SL_DNNL_FORWARD, end,
+                      buffers, 0, 0));
+  sl_status status = SL_OK;
+  if (end == SL_DNNL_PLAIN)
+    sl_parallel(forward, j);
+  else
+    status = run_folded(j);
+  const sl_status done = sl_conv_done(&j->conv);
+  return status == SL_OK ? done : status;
 }
 
 static sl_status channel_tensor(sl_tensor **out, const float *from,
@@ -135,7 +197,7 @@ sl_status sl_cpu_conv_bn_act(const sl_call *c) {
   job j;
   sl_conv_geometry g;
   SL_TRY(job_new(&j, c, &g));
-  const int lazy = !c->in[SL_CBA_RESIDUAL];
+  const int lazy = !c->out[0];
   const int64_t shape[] = {g.n, g.oh, g.ow, g.o};
   sl_tensor *y = c->saved[0] ? sl_tensor_retain(c->saved[0]) : NULL;
   sl_status status = SL_OK;
@@ -239,8 +301,8 @@ sl_status sl_cpu_conv_bn_act_grad(const sl_call *c) {
   const unsigned buffers = (j.x.scale && j.dweight ? SL_CONV_X : 0) |
                            (j.dx && j.add_x ? SL_CONV_DX : 0) | SL_CONV_Y |
                            (j.residual.scale ? SL_CONV_R : 0);
-  sl_status status =
-      sl_conv_plan(&j.conv, j.x.type, &g, kinds, buffers, 0, j.add_weight);
+  sl_status status = sl_conv_plan(&j.conv, j.x.type, &g, kinds, SL_DNNL_PLAIN,
+                                  buffers, 0, j.add_weight);
   if (status == SL_OK) {
     sl_parallel(backward, &j);
     status = sl_conv_done(&j.conv);

@@ -98,7 +98,8 @@ static sl_status get_slices(sl_conv *v) {
     sl_conv_geometry part = of_units(&v->g, v->units);
     part.o = sl_conv_slice(v, i, &first);
     if (part.o > 0)
-      SL_TRY(sl_dnnl_get(&v->slice[i], SL_DNNL_WGRAD, v->type, &part));
+      SL_TRY(sl_dnnl_get(&v->slice[i], SL_DNNL_WGRAD, SL_DNNL_PLAIN, v->type,
+                         &part));
   }
   return SL_OK;
 }
@@ -112,8 +113,9 @@ static sl_status get_ways(sl_conv *v, unsigned kinds) {
     if (!(kinds & 1u << i)) continue;
     if (i == SL_DNNL_WGRAD && (v->split || v->own)) continue;
     const sl_dnnl_kind kind = (sl_dnnl_kind)i;
-    SL_TRY(sl_dnnl_get(&v->way[i].whole, kind, v->type, &whole));
-    SL_TRY(sl_dnnl_get(&v->way[i].last, kind, v->type, &last));
+    const sl_dnnl_end end = kind == SL_DNNL_FORWARD ? v->end : SL_DNNL_PLAIN;
+    SL_TRY(sl_dnnl_get(&v->way[i].whole, kind, end, v->type, &whole));
+    SL_TRY(sl_dnnl_get(&v->way[i].last, kind, end, v->type, &last));
     v->way[i].apart = !sl_dnnl_same_weight(v->way[i].whole, v->way[i].last);
   }
   return v->split && !v->own ? get_slices(v) : SL_OK;
@@ -260,13 +262,14 @@ static int64_t unit_grain(const sl_conv *v, int product) {
 }
 
 static sl_status plan(sl_conv *v, sl_dtype type, const sl_conv_geometry *g,
-                      unsigned kinds, unsigned buffers, size_t more,
-                      int dw_adds) {
+                      unsigned kinds, sl_dnnl_end end, unsigned buffers,
+                      size_t more, int dw_adds) {
   const int product = is_product(g);
   *v = (sl_conv){.c = g->c,
                  .o = g->o,
                  .g = *g,
                  .type = type,
+                 .end = end,
                  .row_weights = g->kh * g->kw * g->c / g->groups,
                  .units = product ? g->n * g->h * g->w : g->n,
                  .in_rows = product ? 1 : g->h * g->w,
@@ -284,9 +287,9 @@ static sl_status plan(sl_conv *v, sl_dtype type, const sl_conv_geometry *g,
 }
 
 sl_status sl_conv_plan(sl_conv *v, sl_dtype type, const sl_conv_geometry *g,
-                       unsigned kinds, unsigned buffers, size_t more,
-                       int dw_adds) {
-  const sl_status status = plan(v, type, g, kinds, buffers, more, dw_adds);
+                       unsigned kinds, sl_dnnl_end end, unsigned buffers,
+                       size_t more, int dw_adds) {
+  const sl_status status = plan(v, type, g, kinds, end, buffers, more, dw_adds);
   if (status == SL_OK) return SL_OK;
   (void)!sl_conv_done(v); /* no worker has run: nothing to report */
   return status;

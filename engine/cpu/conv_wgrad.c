@@ -35,7 +35,7 @@ static void add_dnnl(sl_conv_worker *w, const sl_chunk *k, const void *x,
   const int apart = k->last && way->apart;
   const sl_dnnl_conv *p = k->last ? way->last : way->whole;
   void *to = apart ? (void *)way->last_weight : w->has_dw ? w->dw_chunk : w->dw;
-  sl_conv_note(w->v, sl_dnnl_run(p, w->index, x, dy, to, w->scratch));
+  sl_conv_note(w->v, sl_dnnl_run(p, w->index, x, dy, NULL, to, w->scratch));
   if (apart) return;
   if (w->has_dw)
     add_floats(w->dw, w->dw_chunk,
@@ -196,7 +196,8 @@ static void dnnl_slice(const sl_conv_worker *w, int i, const void *x,
   const int64_t n = sl_conv_slice(v, i, &first);
   if (n == 0) return;
   gather(v, w->y, dy, first, n);
-  sl_conv_note(w->v, sl_dnnl_run(p, w->index, x, w->y, w->dw, w->scratch));
+  sl_conv_note(w->v,
+               sl_dnnl_run(p, w->index, x, w->y, NULL, w->dw, w->scratch));
   for (int part = 0; part < sl_dnnl_parts(p); part++)
     unpack(w, p, part, w->dw, first, dweight, add);
 }

@@ -17,9 +17,10 @@
 
 enum { MAX_PARTS = 8, PART_CHANNELS = 64, PART_WORTH = 1 << 16 };
 enum { BUCKETS = 256, DEFAULT_LIMIT = 1024 };
+enum { N_MDS = 5 };
 
 typedef struct cache_key {
-  int64_t kind, dtype;
+  int64_t kind, end, dtype;
   sl_conv_geometry g;
 } cache_key;
 
@@ -58,9 +59,9 @@ static dnnl_status_t md_part(md_own *m, md_ref whole, const dnnl_dims_t dims,
 }
 
 static dnnl_status_t forward_desc(dnnl_primitive_desc_t *pd, const conv_args *a,
-                                  md_ref x, md_ref w, md_ref y) {
+                                  md_ref x, md_ref w, md_ref bias, md_ref y) {
   return dnnl_convolution_forward_primitive_desc_create(
-      pd, a->engine, dnnl_forward_training, dnnl_convolution_direct, x, w, NULL,
+      pd, a->engine, dnnl_forward_training, dnnl_convolution_direct, x, w, bias,
       y, a->strides, a->dilates, a->padding, a->padding, a->attr);
 }
 
@@ -104,10 +105,10 @@ static dnnl_status_t md_part(md_own *m, md_ref whole, const dnnl_dims_t dims,
 }
 
 static dnnl_status_t forward_desc(dnnl_primitive_desc_t *pd, const conv_args *a,
-                                  md_ref x, md_ref w, md_ref y) {
+                                  md_ref x, md_ref w, md_ref bias, md_ref y) {
   dnnl_convolution_desc_t d;
   const dnnl_status_t s = dnnl_dilated_convolution_forward_desc_init(
-      &d, dnnl_forward_training, dnnl_convolution_direct, x, w, NULL, y,
+      &d, dnnl_forward_training, dnnl_convolution_direct, x, w, bias, y,
       a->strides, a->dilates, a->padding, a->padding);
   return s ? s : dnnl_primitive_desc_create(pd, &d, a->attr, a->engine, NULL);
 }
@@ -181,7 +182,7 @@ struct sl_dnnl_conv {
   sl_dnnl_conv *next; /* in its bucket */
   dnnl_primitive_desc_t desc;
   dnnl_primitive_t run;
-  md_ref x, y, weight, scratch; /* borrowed from desc */
+  md_ref x, y, weight, bias, scratch; /* borrowed from desc */
   size_t weight_bytes, scratch_bytes;
   int parts;
   reorder part[MAX_PARTS];
@@ -242,6 +243,19 @@ static int weight_dims(const sl_conv_geometry *g, dnnl_dims_t dims,
   return 4 + first;
 }
 
+static dnnl_status_t append_relu(dnnl_primitive_attr_t attr) {
+  dnnl_post_ops_t ops = NULL;
+  dnnl_status_t s = dnnl_post_ops_create(&ops);
+#if DNNL_VERSION_MAJOR >= 3
+  if (!s) s = dnnl_post_ops_append_eltwise(ops, dnnl_eltwise_relu, 0, 0);
+#else
+  if (!s) s = dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0);
+#endif
+  if (!s) s = dnnl_primitive_attr_set_post_ops(attr, ops);
+  if (ops) dnnl_post_ops_destroy(ops);
+  return s;
+}
+
 static dnnl_status_t user_scratch(dnnl_primitive_attr_t *attr) {
   const dnnl_status_t s = dnnl_primitive_attr_create(attr);
   return s ? s
@@ -249,25 +263,29 @@ static dnnl_status_t user_scratch(dnnl_primitive_attr_t *attr) {
                                                      dnnl_scratchpad_mode_user);
 }
 
-/* The three descriptors of a convolution, the weight's layout left open. */
+/* The descriptors of a convolution, the weight's layout left open: x, y, the
+ * weight of forward and of `kind`, bias. */
 static dnnl_status_t conv_mds(const sl_conv_geometry *g, dnnl_data_type_t act,
-                              dnnl_data_type_t weight, md_own md[4]) {
+                              dnnl_data_type_t weight, md_own md[N_MDS]) {
   const dnnl_dims_t x = {g->n, g->c, g->h, g->w};
-  const dnnl_dims_t y = {g->n, g->o, g->oh, g->ow};
+  const dnnl_dims_t y = {g->n, g->o, g->oh, g->ow}, bias = {g->o};
   dnnl_dims_t w, strides;
   const int rank = weight_dims(g, w, strides);
   dnnl_status_t s = md_tagged(&md[0], 4, x, act, dnnl_nhwc);
   if (!s) s = md_tagged(&md[1], 4, y, act, dnnl_nhwc);
   if (!s) s = md_tagged(&md[2], rank, w, act, dnnl_format_tag_any);
   if (!s) s = md_tagged(&md[3], rank, w, weight, dnnl_format_tag_any);
+  if (!s) s = md_tagged(&md[4], 1, bias, dnnl_f32, dnnl_x);
   return s;
 }
 
 static dnnl_status_t conv_desc(const cache_key *k, const conv_args *a,
-                               const md_own md[4], dnnl_primitive_desc_t *out) {
+                               const md_own md[N_MDS],
+                               dnnl_primitive_desc_t *out) {
   dnnl_primitive_desc_t forward = NULL;
   dnnl_status_t s =
-      forward_desc(&forward, a, REF(md[0]), REF(md[2]), REF(md[1]));
+      forward_desc(&forward, a, REF(md[0]), REF(md[2]),
+                   k->end == SL_DNNL_PLAIN ? NULL : REF(md[4]), REF(md[1]));
   if (s || k->kind == SL_DNNL_FORWARD) {
     *out = forward;
     return s;
@@ -288,12 +306,13 @@ static dnnl_status_t describe(sl_dnnl_conv *p) {
                  {g->padding[0], g->padding[1]},
                  NULL,
                  cache.engine};
-  md_own md[4];
+  md_own md[N_MDS];
   memset(md, 0, sizeof md);
   dnnl_status_t s = user_scratch(&a.attr);
+  if (!s && p->key.end == SL_DNNL_BIAS_RELU) s = append_relu(a.attr);
   if (!s) s = conv_mds(g, act, weight, md);
   if (!s) s = conv_desc(&p->key, &a, md, &p->desc);
-  for (int i = 0; i < 4; i++)
+  for (int i = 0; i < N_MDS; i++)
     md_free(&md[i]);
   if (a.attr) dnnl_primitive_attr_destroy(a.attr);
   return s ? s : dnnl_primitive_create(&p->run, p->desc);
@@ -309,6 +328,10 @@ static void take_mds(sl_dnnl_conv *p) {
   p->x = dnnl_primitive_desc_query_md(p->desc, q[0], 0);
   p->weight = dnnl_primitive_desc_query_md(p->desc, q[1], 0);
   p->y = dnnl_primitive_desc_query_md(p->desc, q[2], 0);
+  p->bias =
+      p->key.end == SL_DNNL_PLAIN
+          ? NULL
+          : dnnl_primitive_desc_query_md(p->desc, dnnl_query_weights_md, 1);
   p->scratch =
       dnnl_primitive_desc_query_md(p->desc, dnnl_query_scratchpad_md, 0);
   p->weight_bytes = dnnl_memory_desc_get_size(p->weight);
@@ -480,9 +503,9 @@ static sl_status find_or_create(sl_dnnl_conv **out, const cache_key *key) {
   return SL_OK;
 }
 
-sl_status sl_dnnl_get(sl_dnnl_conv **out, sl_dnnl_kind kind, sl_dtype dtype,
-                      const sl_conv_geometry *g) {
-  const cache_key key = {kind, dtype, *g};
+sl_status sl_dnnl_get(sl_dnnl_conv **out, sl_dnnl_kind kind, sl_dnnl_end end,
+                      sl_dtype dtype, const sl_conv_geometry *g) {
+  const cache_key key = {kind, end, dtype, *g};
   pthread_mutex_lock(&cache.lock);
   const sl_status status = find_or_create(out, &key);
   pthread_mutex_unlock(&cache.lock);
@@ -529,6 +552,7 @@ int sl_dnnl_same_weight(const sl_dnnl_conv *a, const sl_dnnl_conv *b) {
   return dnnl_memory_desc_equal(a->weight, b->weight);
 }
 
+enum { MAX_OPERANDS = 5 };
 typedef struct operand {
   int arg;
   md_ref md;
@@ -539,7 +563,7 @@ typedef struct operand {
  * primitives need no state per worker. */
 static dnnl_status_t execute(dnnl_primitive_t run, int worker, const operand *o,
                              int n) {
-  dnnl_exec_arg_t args[4];
+  dnnl_exec_arg_t args[MAX_OPERANDS];
   dnnl_status_t s = dnnl_success;
   int made = 0;
   for (; made < n && !s; made++) {
@@ -560,7 +584,8 @@ static void *writable(const void *p) {
 }
 
 sl_status sl_dnnl_run(const sl_dnnl_conv *p, int worker, const void *a,
-                      const void *b, void *to, void *scratch) {
+                      const void *b, const float *bias, void *to,
+                      void *scratch) {
   static const int arg[][3] = {
       {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST},
       {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC},
@@ -573,8 +598,9 @@ sl_status sl_dnnl_run(const sl_dnnl_conv *p, int worker, const void *a,
   const operand o[] = {{arg[k][0], md[k][0], writable(a)},
                        {arg[k][1], md[k][1], writable(b)},
                        {arg[k][2], md[k][2], to},
-                       {DNNL_ARG_SCRATCHPAD, p->scratch, scratch}};
-  const dnnl_status_t s = execute(p->run, worker, o, 4);
+                       {DNNL_ARG_SCRATCHPAD, p->scratch, scratch},
+                       {DNNL_ARG_BIAS, p->bias, writable(bias)}};
+  const dnnl_status_t s = execute(p->run, worker, o, bias ? 5 : 4);
   return s ? refused(&p->key, "run", s) : SL_OK;
 }
 

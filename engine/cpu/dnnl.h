@@ -19,12 +19,21 @@ typedef enum sl_dnnl_kind {
   SL_DNNL_WGRAD,   /* x, dy -> dweight (f32) */
 } sl_dnnl_kind;
 
+/* What forward does to its sums before it stores them. */
+typedef enum sl_dnnl_end {
+  SL_DNNL_PLAIN,
+  SL_DNNL_BIAS,      /* + bias: f32, one for each output channel */
+  SL_DNNL_BIAS_RELU, /* and then max(0, .) */
+} sl_dnnl_end;
+
 typedef struct sl_dnnl_conv sl_dnnl_conv;
 
 /* The primitive for that geometry, made when not in the cache; activations
- * are of that dtype. Give it back with sl_dnnl_release. Not for workers. */
+ * are of that dtype. end: of forward; else SL_DNNL_PLAIN. Give it back with
+ * sl_dnnl_release. Not for workers. */
 SL_MUST_USE sl_status sl_dnnl_get(sl_dnnl_conv **out, sl_dnnl_kind kind,
-                                  sl_dtype dtype, const sl_conv_geometry *g);
+                                  sl_dnnl_end end, sl_dtype dtype,
+                                  const sl_conv_geometry *g);
 void sl_dnnl_release(sl_dnnl_conv *p); /* NULL is allowed */
 
 size_t sl_dnnl_weight_bytes(const sl_dnnl_conv *p); /* packed */
@@ -36,11 +45,12 @@ int sl_dnnl_same_weight(const sl_dnnl_conv *a, const sl_dnnl_conv *b);
 int sl_dnnl_enter(void);
 void sl_dnnl_leave(int was);
 
-/* By one worker. Operands in the order given at sl_dnnl_kind; scratch has at
- * least scratch_bytes, 64-byte aligned. */
+/* By one worker. Operands in the order given at sl_dnnl_kind; bias NULL unless
+ * the primitive has one; scratch has at least scratch_bytes, 64-byte
+ * aligned. */
 SL_MUST_USE sl_status sl_dnnl_run(const sl_dnnl_conv *p, int worker,
-                                  const void *a, const void *b, void *to,
-                                  void *scratch);
+                                  const void *a, const void *b,
+                                  const float *bias, void *to, void *scratch);
 
 /* Packing is in parts, so that workers can share it. Part i of a weight is
  * whole output channels [*begin, *end). */

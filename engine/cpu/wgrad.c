@@ -4,17 +4,15 @@
 
 #include <string.h>
 
-#include "cpu/typed.h"
+#include "cpu/wgrad_amx.h"
+#include "cpu/wgrad_pack.h"
 #include "cpu/wgrad_tile.h"
 
-enum { PANEL = 16 }; /* channels of a panel of dY */
+enum { PANEL = SL_WGRAD_PANEL };
 
 /* Pixels (or pairs) that are summed up in registers at a time: more where dW
  * is large and each visit to it costs. */
 enum { SMALL_BLOCK = 512, LARGE_BLOCK = 1024, LARGE_WEIGHTS = 300000 };
-
-/* After each panel, so that panels do not start at the same cache sets. */
-enum { GAP = 32 };
 
 static int64_t round_up(int64_t n, int64_t to) {
   return (n + to - 1) / to * to;
@@ -56,9 +54,11 @@ static int width_for(int64_t c) {
 }
 
 sl_wgrad sl_wgrad_new(const sl_conv_geometry *g, sl_dtype type, int product) {
-  const int width = g->groups == 1 ? width_for(g->c) : PANEL;
+  const int amx = sl_wgrad_amx_can(g, type);
+  int width = PANEL;
+  if (g->groups == 1) width = amx ? sl_wgrad_amx_width(g) : width_for(g->c);
   const int64_t x_c = round_up(g->c, width);
-  return (sl_wgrad){
+  sl_wgrad w = {
       .g = *g,
       .type = type,
       .product = product,
@@ -72,13 +72,16 @@ sl_wgrad sl_wgrad_new(const sl_conv_geometry *g, sl_dtype type, int product) {
       .taps = g->kh * g->kw,
       .x_rows = product ? 1 : g->h * g->w,
       .y_rows = product ? 1 : g->oh * g->ow,
+      .amx = amx,
   };
+  if (amx) sl_wgrad_amx_lay_out(&w);
+  return w;
 }
 
 /* Elements of one panel. */
 static int64_t stride_of(const sl_wgrad *w, int64_t units, int64_t rows,
                          int width) {
-  return round_up(units, w->pair) * rows * width + GAP;
+  return round_up(units, w->pair) * rows * width + SL_WGRAD_GAP;
 }
 
 static int64_t x_stride(const sl_wgrad *w, int64_t units) {
@@ -90,11 +93,13 @@ static int64_t y_stride(const sl_wgrad *w, int64_t units) {
 }
 
 size_t sl_wgrad_x_bytes(const sl_wgrad *w, int64_t units) {
+  if (w->amx) return sl_wgrad_amx_x_bytes(w, units);
   return (size_t)(w->x_c / w->width * x_stride(w, units)) *
          sl_dtype_size(w->type);
 }
 
 size_t sl_wgrad_y_bytes(const sl_wgrad *w, int64_t units) {
+  if (w->amx) return sl_wgrad_amx_y_bytes(w, units);
   return (size_t)(w->o / PANEL * y_stride(w, units)) * sl_dtype_size(w->type);
 }
 
@@ -117,107 +122,26 @@ int64_t sl_wgrad_column(const sl_wgrad *w, int64_t o) {
 
 /* --- packing -------------------------------------------------------------- */
 
-/* How a run of rows goes into panels of `width` channels. */
-typedef struct packing {
-  char *to;
-  int64_t stride, c, c_padded, width;
-} packing;
-
-/* Sixteen channels of one row; n of them are there. */
-SL_INLINE void pack_f32(float *to, const float *a, int n) {
-  sl_v16 v;
-  sl_load(&v, a, n);
-  sl_store(to, &v, SL_LANES);
-}
-
-SL_INLINE void load_half(sl_h16 *h, const sl_bf16 *p, int n) {
-  if (!p || n < SL_LANES) *h = (sl_h16){0};
-  if (p) memcpy(h, p, (size_t)n * sizeof *p);
-}
-
-/* Sixteen channels of two rows, interleaved; b NULL: with zeros. */
-SL_INLINE void pack_bf16(sl_bf16 *to, const sl_bf16 *a, const sl_bf16 *b,
-                         int n) {
-  sl_h16 low, high;
-  load_half(&low, a, n);
-  load_half(&high, b, n);
-  const sl_h32 both = __builtin_shufflevector(
-      low, high, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24,
-      9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-  memcpy(to, &both, sizeof both);
-}
-
-/* Channels left from i on, at most sixteen. */
-SL_INLINE int left(const packing *p, int64_t i) {
-  const int64_t n = p->c - i;
-  return n > SL_LANES ? SL_LANES : n > 0 ? (int)n : 0;
-}
-
-/* Runs PACK(i, panel, at) for each sixteen channels: from channel i of the row
- * to lane `at` of the panel that begins at that element. */
-#define EACH_BLOCK(p, row, PACK)                                               \
-  for (int64_t i = 0, panel = 0; i < (p)->c_padded; panel += (p)->stride) {    \
-    const int64_t at = (row) * (p)->width - i;                                 \
-    for (const int64_t end = i + (p)->width; i < end; i += SL_LANES)           \
-      PACK(i, panel, at + i);                                                  \
-  }
-
-SL_SIMD
-static void pack_singles(const packing *p, int64_t first, const float *from,
-                         int64_t n) {
-  float *to = (float *)(void *)p->to;
-  for (int64_t r = 0; r < n; r++) {
-    const float *a = from + r * p->c;
-#define WHOLE(i, panel, at) pack_f32(to + (panel) + (at), a + (i), SL_LANES)
-#define PART(i, panel, at)  pack_f32(to + (panel) + (at), a + (i), left(p, i))
-    if (p->c == p->c_padded)
-      EACH_BLOCK(p, first + r, WHOLE)
-    else
-      EACH_BLOCK(p, first + r, PART)
-#undef WHOLE
-#undef PART
-  }
-}
-
-/* n pairs of rows: a's and b's, both `step` elements apart. */
-SL_SIMD
-static void pack_pairs(const packing *p, int64_t first, const sl_bf16 *a,
-                       const sl_bf16 *b, int64_t step, int64_t n) {
-  sl_bf16 *to = (sl_bf16 *)(void *)p->to;
-  for (int64_t r = 0; r < n; r++) {
-    const sl_bf16 *c = a + r * step, *d = b ? b + r * step : NULL;
-#define WHOLE(i, panel, at)                                                    \
-  pack_bf16(to + (panel) + 2 * (at), c + (i), d + (i), SL_LANES)
-#define PART(i, panel, at)                                                     \
-  pack_bf16(to + (panel) + 2 * (at), c + (i), d ? d + (i) : NULL, left(p, i))
-    if (d && p->c == p->c_padded)
-      EACH_BLOCK(p, first + r, WHOLE)
-    else
-      EACH_BLOCK(p, first + r, PART)
-#undef WHOLE
-#undef PART
-  }
-}
-
 /* bf16: units two by two, each of `rows` rows. */
-static void pack_units(const packing *p, int64_t first, int64_t n, int64_t rows,
-                       const sl_bf16 *from) {
+static void pack_units(const sl_packing *p, int64_t first, int64_t n,
+                       int64_t rows, const sl_bf16 *from) {
   const int64_t unit = rows * p->c;
   for (int64_t i = 0; i < n; i += 2) {
     const sl_bf16 *a = from + i * unit;
-    pack_pairs(p, (first + i) / 2 * rows, a, i + 1 < n ? a + unit : NULL, p->c,
-               rows);
+    sl_pack_pairs(p, (first + i) / 2 * rows, a, i + 1 < n ? a + unit : NULL,
+                  p->c, rows);
   }
 }
 
-static void pack(const sl_wgrad *w, const packing *p, int64_t rows,
+static void pack(const sl_wgrad *w, const sl_packing *p, int64_t rows,
                  int64_t first, int64_t n, const void *from) {
   if (w->type == SL_F32) {
-    pack_singles(p, first * rows, from, n * rows);
+    sl_pack_singles(p, first * rows, from, n * rows);
   } else if (w->product) {
     const sl_bf16 *a = from;
-    pack_pairs(p, first / 2, a, a + p->c, 2 * p->c, n / 2);
-    if (n % 2) pack_pairs(p, (first + n) / 2, a + (n - 1) * p->c, NULL, 0, 1);
+    sl_pack_pairs(p, first / 2, a, a + p->c, 2 * p->c, n / 2);
+    if (n % 2)
+      sl_pack_pairs(p, (first + n) / 2, a + (n - 1) * p->c, NULL, 0, 1);
   } else {
     pack_units(p, first, n, rows, from);
   }
@@ -225,13 +149,21 @@ static void pack(const sl_wgrad *w, const packing *p, int64_t rows,
 
 void sl_wgrad_pack_x(const sl_wgrad *w, void *panels, int64_t all,
                      int64_t first, int64_t n, const void *x) {
-  const packing p = {panels, x_stride(w, all), w->g.c, w->x_c, w->width};
+  if (w->amx) {
+    sl_wgrad_amx_pack_x(w, panels, all, first, n, x);
+    return;
+  }
+  const sl_packing p = {panels, x_stride(w, all), w->g.c, w->x_c, w->width};
   pack(w, &p, w->x_rows, first, n, x);
 }
 
 void sl_wgrad_pack_y(const sl_wgrad *w, void *panels, int64_t all,
                      int64_t first, int64_t n, const void *dy) {
-  const packing p = {panels, y_stride(w, all), w->g.o, w->o, PANEL};
+  if (w->amx) {
+    sl_wgrad_amx_pack_y(w, panels, all, first, n, dy);
+    return;
+  }
+  const sl_packing p = {panels, y_stride(w, all), w->g.o, w->o, PANEL};
   pack(w, &p, w->y_rows, first, n, dy);
 }
 
@@ -247,8 +179,7 @@ typedef struct job {
   int32_t *table;
 } job;
 
-/* The first panel of X that meets panel ob of dY; there are c / width. */
-static int64_t first_x_panel(const sl_wgrad *w, int64_t ob) {
+int64_t sl_wgrad_first_x_panel(const sl_wgrad *w, int64_t ob) {
   if (w->g.groups == 1) return 0;
   if (groups_share(&w->g)) return ob;
   return ob * PANEL / group_o(&w->g) * (w->c / w->width);
@@ -268,8 +199,8 @@ static void add_panels(const job *j, int64_t x, int64_t y, const int32_t *table,
                      .type = w->type};
   for (int64_t ib = 0; ib < w->c / w->width; ib++)
     for (int64_t ob = j->begin; ob < j->end; ob++) {
-      t.x =
-          j->x + (first_x_panel(w, ob) + ib) * j->x_panel + x * w->width * size;
+      t.x = j->x + (sl_wgrad_first_x_panel(w, ob) + ib) * j->x_panel +
+            x * w->width * size;
       t.dy = j->dy + ob * j->y_panel + y * PANEL * size;
       t.dw =
           j->dw + (ob - j->begin) * PANEL * t.row + tap * w->c + ib * w->width;
@@ -343,8 +274,12 @@ static void add_pixels(const job *j, int64_t pairs, int add) {
     add_panels(j, p, p, NULL, least(block, pairs - p), 0, add);
 }
 
-void sl_wgrad_add(const sl_wgrad *w, const void *x, const void *dy, int64_t all,
+void sl_wgrad_add(const sl_wgrad *w, const void *x, void *dy, int64_t all,
                   int64_t begin, int64_t end, float *dw, int add, void *table) {
+  if (w->amx) {
+    sl_wgrad_amx_add(w, x, dy, all, begin, end, dw, add);
+    return;
+  }
   const int64_t size = (int64_t)sl_dtype_size(w->type);
   const job j = {.w = w,
                  .x = x,

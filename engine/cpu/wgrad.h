@@ -25,6 +25,18 @@
 
 #include "ops/conv2d.h"
 
+/* Channels of a panel of dY; elements after each panel, so that panels do not
+ * start at the same cache sets. */
+enum { SL_WGRAD_PANEL = 16, SL_WGRAD_GAP = 32 };
+
+/* With AMX, where a pair of units lies in a panel: see wgrad_amx.h. */
+enum { SL_WGRAD_MAX_STRIDE = 4 };
+typedef struct sl_wgrad_places {
+  int64_t head, row, step, reach;
+  int planes;
+  signed char plane[SL_WGRAD_MAX_STRIDE][SL_WGRAD_MAX_STRIDE]; /* -1: none */
+} sl_wgrad_places;
+
 typedef struct sl_wgrad {
   sl_conv_geometry g; /* n is not used: units are counted by the calls */
   sl_dtype type;
@@ -34,6 +46,8 @@ typedef struct sl_wgrad {
   int64_t x_c;            /* channels of all panels of X */
   int64_t c, o, taps;     /* of the collected dW */
   int64_t x_rows, y_rows; /* pixels of a unit */
+  int amx;                /* laid out for wgrad_amx.h, by: */
+  sl_wgrad_places places;
 } sl_wgrad;
 
 /* Whether this processor runs the kernels for that type and geometry. */
@@ -59,8 +73,12 @@ void sl_wgrad_pack_y(const sl_wgrad *w, void *panels, int64_t all,
                      int64_t first, int64_t n, const void *dy);
 
 /* dw (+)= the gradient of output channels [begin, end) (begin: a multiple of
- * 16) over all units of the panels. */
-void sl_wgrad_add(const sl_wgrad *w, const void *x, const void *dy, int64_t all,
+ * 16) over all units of the panels. The panels of dy are of no use after it. */
+void sl_wgrad_add(const sl_wgrad *w, const void *x, void *dy, int64_t all,
                   int64_t begin, int64_t end, float *dw, int add, void *table);
+
+/* Inside: the first panel of X that meets panel ob of dY. There are c / width
+ * of them. */
+int64_t sl_wgrad_first_x_panel(const sl_wgrad *w, int64_t ob);
 
 #endif

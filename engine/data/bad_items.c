@@ -51,14 +51,15 @@ static sl_status make_room(sl_bad_items *b) {
   return SL_OK;
 }
 
-sl_status sl_bad_items_add(sl_bad_items *b, int64_t row, const char *reason) {
+sl_status sl_bad_items_add(sl_bad_items *b, int64_t row, const char *reason,
+                           int loud) {
   uint8_t *byte = &b->known[row / 8];
   const uint8_t bit = (uint8_t)(1u << (row % 8));
   if (*byte & bit) return SL_OK;
   SL_TRY(make_room(b));
   char *copy = sl_strdup(reason ? reason : "no reason known");
   SL_REQUIRE(copy, SL_ENOMEM, "no memory to list bad images");
-  sl_log(SL_LOG_WARN, "left out: %s", copy);
+  if (loud) sl_log(SL_LOG_WARN, "left out: %s", copy);
   b->list[b->n++] = (bad){row, copy};
   *byte |= bit;
   return SL_OK;

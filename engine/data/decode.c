@@ -42,27 +42,28 @@ static const struct format {
   const char *magic;
   int length, offset; /* bytes of magic, and where in the file they stand */
   load_file *load;
+  const char *name, *loader; /* of the kind; libvips's of its operation */
 } formats[] = {
-    {"\xff\xd8\xff", 3, 0, vips_jpegload},
-    {"\x89PNG\r\n\x1a\n", 8, 0, vips_pngload},
-    {"WEBP", 4, 8, vips_webpload},
-    {"GIF8", 4, 0, vips_gifload},
-    {"II*\0", 4, 0, vips_tiffload},
-    {"MM\0*", 4, 0, vips_tiffload},
-    {"II+\0", 4, 0, vips_tiffload},
-    {"MM\0+", 4, 0, vips_tiffload},
-    {"BM", 2, 0, load_bmp},
-    {"P1", 2, 0, vips_ppmload},
-    {"P2", 2, 0, vips_ppmload},
-    {"P3", 2, 0, vips_ppmload},
-    {"P4", 2, 0, vips_ppmload},
-    {"P5", 2, 0, vips_ppmload},
-    {"P6", 2, 0, vips_ppmload},
-    {"ftypheic", 8, 4, vips_heifload},
-    {"ftypheix", 8, 4, vips_heifload},
-    {"ftypmif1", 8, 4, vips_heifload},
-    {"ftypavif", 8, 4, vips_heifload},
-    {"\0\0\0\x0cjP  ", 8, 0, vips_jp2kload},
+    {"\xff\xd8\xff", 3, 0, vips_jpegload, "JPEG", "jpegload"},
+    {"\x89PNG\r\n\x1a\n", 8, 0, vips_pngload, "PNG", "pngload"},
+    {"WEBP", 4, 8, vips_webpload, "WebP", "webpload"},
+    {"GIF8", 4, 0, vips_gifload, "GIF", "gifload"},
+    {"II*\0", 4, 0, vips_tiffload, "TIFF", "tiffload"},
+    {"MM\0*", 4, 0, vips_tiffload, "TIFF", "tiffload"},
+    {"II+\0", 4, 0, vips_tiffload, "TIFF", "tiffload"},
+    {"MM\0+", 4, 0, vips_tiffload, "TIFF", "tiffload"},
+    {"BM", 2, 0, load_bmp, "BMP", "magickload_buffer"},
+    {"P1", 2, 0, vips_ppmload, "PNM", "ppmload"},
+    {"P2", 2, 0, vips_ppmload, "PNM", "ppmload"},
+    {"P3", 2, 0, vips_ppmload, "PNM", "ppmload"},
+    {"P4", 2, 0, vips_ppmload, "PNM", "ppmload"},
+    {"P5", 2, 0, vips_ppmload, "PNM", "ppmload"},
+    {"P6", 2, 0, vips_ppmload, "PNM", "ppmload"},
+    {"ftypheic", 8, 4, vips_heifload, "HEIF/AVIF", "heifload"},
+    {"ftypheix", 8, 4, vips_heifload, "HEIF/AVIF", "heifload"},
+    {"ftypmif1", 8, 4, vips_heifload, "HEIF/AVIF", "heifload"},
+    {"ftypavif", 8, 4, vips_heifload, "HEIF/AVIF", "heifload"},
+    {"\0\0\0\x0cjP  ", 8, 0, vips_jp2kload, "JPEG 2000", "jp2kload"},
 };
 
 static sl_status read_start(const char *path, char *start, size_t size,
@@ -132,6 +133,10 @@ sl_status sl_decode_open(const char *path, int64_t max_pixels, sl_decoder *d) {
   const struct format *f = find_format(start, n);
   SL_REQUIRE(f, SL_EDATA, "%s: not an image (or of a kind we cannot read)",
              path);
+  SL_REQUIRE(!sl_decode_is_blocked(f->loader), SL_EDATA,
+             "%s: a %s file needs --allow-untrusted-images: libvips does not "
+             "vouch for its decoder of such files",
+             path, f->name);
   if (f->load == vips_jpegload) SL_TRY(sl_jpeg_open(path, &d->jpeg));
   if (!d->jpeg) return read_header(d, f, max_pixels);
   sl_jpeg_size(d->jpeg, &d->h, &d->w);

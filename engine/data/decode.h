@@ -16,6 +16,13 @@
 /* Pillow refuses files beyond this too (twice its MAX_IMAGE_PIXELS). */
 enum { SL_DECODE_MAX_PIXELS = 178956970 };
 
+/* libvips's decoders of some kinds (here PNM, BMP, JPEG 2000) are not tested
+ * against hostile files as the others are; such files are refused unless this
+ * was called. Best before any decoding. */
+void sl_decode_allow_untrusted(int allow);
+int sl_decode_allows_untrusted(void);
+int sl_decode_is_blocked(const char *loader); /* libvips's name: "ppmload" */
+
 /* A file whose header has been read. */
 typedef struct sl_decoder {
   int h, w;                 /* as the picture is shown: orientation applied */

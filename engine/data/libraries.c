@@ -36,9 +36,11 @@ void sl_libraries(sl_library out[SL_N_LIBRARIES]) {
 static const struct {
   const char *format, *loader;
 } loaders[SL_N_FORMATS] = {
-    {"JPEG", "jpegload"},  {"PNG", "pngload"},        {"WebP", "webpload"},
-    {"TIFF", "tiffload"},  {"GIF", "gifload"},        {"PNM", "ppmload"},
-    {"BMP", "magickload"}, {"HEIF/AVIF", "heifload"}, {"JPEG 2000", "jp2kload"},
+    {"JPEG", "jpegload"},         {"PNG", "pngload"},
+    {"WebP", "webpload"},         {"TIFF", "tiffload"},
+    {"GIF", "gifload"},           {"PNM", "ppmload"},
+    {"BMP", "magickload_buffer"}, {"HEIF/AVIF", "heifload"},
+    {"JPEG 2000", "jp2kload"},
 };
 
 sl_status sl_formats(sl_format out[SL_N_FORMATS]) {
@@ -47,6 +49,7 @@ sl_status sl_formats(sl_format out[SL_N_FORMATS]) {
     out[i] = (sl_format){
         loaders[i].format,
         vips_type_find("VipsOperation", loaders[i].loader) != 0,
+        sl_decode_is_blocked(loaders[i].loader),
     };
   return SL_OK;
 }

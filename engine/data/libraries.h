@@ -19,6 +19,7 @@ void sl_libraries(sl_library out[SL_N_LIBRARIES]);
 typedef struct sl_format {
   const char *name;
   int readable;
+  int blocked; /* only with --allow-untrusted-images */
 } sl_format;
 
 /* Image formats, and whether the installed libvips reads them. */

@@ -245,8 +245,9 @@ static sl_status note_bad(sl_loader *l, const sl_slot *s, int j) {
   const int skippable = status == SL_EDATA || status == SL_EIO;
   if (!skippable || l->c.on_bad == SL_BAD_ERROR) return status;
   l->seen_bad++;
-  SL_TRY(sl_bad_items_add(l->bad, s->rows[j], s->why[j]));
-  return too_many_bad(l);
+  const int loud = l->c.on_bad == SL_BAD_SKIP;
+  SL_TRY(sl_bad_items_add(l->bad, s->rows[j], s->why[j], loud));
+  return loud ? too_many_bad(l) : SL_OK;
 }
 
 static void move_item(const sl_loader *l, sl_slot *s, int to, int from) {

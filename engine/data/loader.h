@@ -28,7 +28,13 @@
 
 typedef struct sl_loader sl_loader;
 
-typedef enum sl_bad_image { SL_BAD_ERROR, SL_BAD_SKIP } sl_bad_image;
+/* LIST: as SKIP, however many there are, and without a word for each: for who
+ * wants the list. */
+typedef enum sl_bad_image {
+  SL_BAD_ERROR,
+  SL_BAD_SKIP,
+  SL_BAD_LIST
+} sl_bad_image;
 
 enum { SL_MAX_WORKERS = 256 };
 

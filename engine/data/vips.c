@@ -1,11 +1,13 @@
 /* vips.c -- libvips in this process: start, errors, warnings (decode.h). */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <vips/vips.h>
 
 #include "base/log.h"
 #include "data/decode.h"
 
+static atomic_int allow_untrusted;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int failed;
 
@@ -22,6 +24,29 @@ static void start(void) {
   if (failed) return;
   vips_concurrency_set(1); /* one thread of ours is one thread of work */
   vips_cache_set_max(0);   /* no file is decoded twice in a row */
+  vips_block_untrusted_set(!atomic_load(&allow_untrusted));
+}
+
+void sl_decode_allow_untrusted(int allow) {
+  atomic_store(&allow_untrusted, allow);
+  if (sl_vips_start() == SL_OK) vips_block_untrusted_set(!allow);
+}
+
+int sl_decode_allows_untrusted(void) {
+  return atomic_load(&allow_untrusted);
+}
+
+static int flags_of(const char *loader) {
+  const GType type = vips_type_find("VipsOperation", loader);
+  if (!type) return 0;
+  VipsOperationClass *class = g_type_class_ref(type);
+  const int flags = (int)class->flags;
+  g_type_class_unref(class);
+  return flags;
+}
+
+int sl_decode_is_blocked(const char *loader) {
+  return (flags_of(loader) & VIPS_OPERATION_BLOCKED) != 0;
 }
 
 uint64_t sl_decode_version(void) {

@@ -62,6 +62,23 @@ void slua_scope_keep_for_ever(lua_State *L, int arg);
 void slua_check_options(lua_State *L, int arg, const sl_option *options,
                         void *opts, size_t size, const char *what);
 
+/* Tensors and texts of a list, held while C works on them: slua_hold.c.
+ * slua_hold pushes room for n; a tensor or text that is none (or closed) is
+ * NULL and not held. slua_let_go when the work is done, or the collector. */
+typedef struct slua_held {
+  lua_Integer n;
+  sl_tensor *at[];
+} slua_held;
+
+slua_held *slua_hold(lua_State *L, lua_Integer n);
+sl_tensor *slua_hold_tensor(lua_State *L, slua_held *h, int arg);
+const char *slua_hold_text(lua_State *L, int held, int arg);
+void slua_let_go(slua_held *h);
+
+/* Length of a list. Of a table it is the true one, not what a metatable says:
+ * memory is taken for that many. */
+lua_Integer slua_len(lua_State *L, int index);
+
 /* Every key of the table at t, if there is one, must be one of names (ended by
  * NULL); for tables that hold more than numbers. */
 void slua_check_keys(lua_State *L, int t, const char *const *names,
@@ -93,6 +110,10 @@ struct sl_augment *slua_checkaugment(lua_State *L, int arg);
 
 /* The backend named at arg, or the default; raises when there is none. */
 const sl_backend *slua_check_device(lua_State *L, int arg);
+
+/* sl_backward; parts of the graph that are computed again run in L. */
+SL_MUST_USE sl_status slua_backward(lua_State *L, sl_tensor *loss,
+                                    sl_tensor *seed);
 
 /* Every element becomes value, in place. */
 SL_MUST_USE sl_status slua_fill(sl_tensor *t, double value);

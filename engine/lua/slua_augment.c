@@ -87,7 +87,7 @@ static int new_augment(lua_State *L) {
   b->a = NULL;
   luaL_setmetatable(L, SLUA_AUGMENT);
   slua_check(L, sl_augment_new(&b->a), NULL);
-  const lua_Integer n = luaL_len(L, 1);
+  const lua_Integer n = slua_len(L, 1);
   for (lua_Integer i = 1; i <= n; i++) {
     lua_geti(L, 1, i);
     add(L, b->a, i);
@@ -131,8 +131,8 @@ static void rows_of_tensor(lua_State *L, sl_tensor *t, uint32_t *rows,
 
 static void rows_of_table(lua_State *L, int arg, uint32_t *rows, int64_t n) {
   luaL_checktype(L, arg, LUA_TTABLE);
-  if (luaL_len(L, arg) != n)
-    luaL_error(L, "%I items for %I images", luaL_len(L, arg), (lua_Integer)n);
+  if (slua_len(L, arg) != n)
+    luaL_error(L, "%I items for %I images", slua_len(L, arg), (lua_Integer)n);
   for (int64_t i = 0; i < n; i++) {
     int whole;
     lua_geti(L, arg, i + 1);

@@ -2,12 +2,10 @@
 #include "lua/slua.h"
 #include "train/average.h"
 
-/* The tensors of the list at arg, which keeps them alive. */
-static void read_list(lua_State *L, int arg, sl_tensor **at, lua_Integer n) {
+static void read_list(lua_State *L, int arg, slua_held *h, lua_Integer n) {
   for (lua_Integer i = 0; i < n; i++) {
     lua_geti(L, arg, i + 1);
-    at[i] = slua_totensor(L, -1);
-    if (!at[i])
+    if (!slua_hold_tensor(L, h, -1))
       luaL_error(L, "average: item %d of list %d is no (open) tensor",
                  (int)i + 1, arg);
     lua_pop(L, 1);
@@ -20,14 +18,16 @@ static int average(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checktype(L, 2, LUA_TTABLE);
   const double keep = luaL_checknumber(L, 3);
-  const lua_Integer n = luaL_len(L, 1);
-  if (n != luaL_len(L, 2))
+  const lua_Integer n = slua_len(L, 1);
+  if (n != slua_len(L, 2))
     return luaL_error(L, "average: %d averages of %d tensors", (int)n,
-                      (int)luaL_len(L, 2));
-  sl_tensor **at = lua_newuserdatauv(L, 2 * (size_t)(n + 1) * sizeof *at, 0);
-  read_list(L, 1, at, n);
-  read_list(L, 2, at + n, n);
-  slua_check(L, sl_average_tensors(at, at + n, (int)n, keep), "average");
+                      (int)slua_len(L, 2));
+  slua_held *h = slua_hold(L, 2 * n);
+  read_list(L, 1, h, n);
+  read_list(L, 2, h, n);
+  const sl_status status = sl_average_tensors(h->at, h->at + n, (int)n, keep);
+  slua_let_go(h);
+  slua_check(L, status, "average");
   return 0;
 }
 

@@ -3,7 +3,7 @@
  *   core.found() -> {lua =, compiler =, editing = true or false,
  *                    devices = {{name =, text =}...},
  *                    libraries = {{name =, version =, package =, without
- * =}...}, formats = {{name =, readable =}...}}
+ * =}...}, formats = {{name =, readable =, blocked =}...}}
  *
  * A library without version is missing. scripts/sota/doctor.lua prints it. */
 #include "data/libraries.h"
@@ -50,6 +50,8 @@ static void push_formats(lua_State *L) {
     set_text(L, "name", all[i].name);
     lua_pushboolean(L, all[i].readable);
     lua_setfield(L, -2, "readable");
+    lua_pushboolean(L, all[i].blocked);
+    lua_setfield(L, -2, "blocked");
     lua_seti(L, -2, i + 1);
   }
 }

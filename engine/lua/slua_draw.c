@@ -126,7 +126,7 @@ static sl_paint read_paint(lua_State *L, int arg, const char *what) {
 /* The numbers of the list at arg; pushes what holds them. */
 static const double *read_points(lua_State *L, int arg, int64_t *n) {
   luaL_checktype(L, arg, LUA_TTABLE);
-  const lua_Integer count = luaL_len(L, arg);
+  const lua_Integer count = slua_len(L, arg);
   luaL_argcheck(L, count % 2 == 0, arg, "must have an even number of numbers");
   double *v = lua_newuserdatauv(L, (size_t)count * sizeof *v + 1, 0);
   for (lua_Integer i = 0; i < count; i++) {

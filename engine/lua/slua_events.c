@@ -78,7 +78,7 @@ void slua_listen(lua_State *L, slua_run *r, int run, int cbs) {
   lua_newtable(L);
   const int events = lua_gettop(L);
   if (lua_istable(L, cbs)) {
-    const lua_Integer n = luaL_len(L, cbs);
+    const lua_Integer n = slua_len(L, cbs);
     const ranked *list = rank(L, cbs, n);
     for (lua_Integer i = 0; i < n; i++) {
       lua_geti(L, cbs, list[i].at);
@@ -117,6 +117,8 @@ void slua_sync(lua_State *L, const slua_run *r, int learner) {
   set_number(L, learner, "smooth_loss", l->smooth_loss);
   lua_pushboolean(L, l->training);
   lua_setfield(L, learner, "training");
+  lua_pushboolean(L, l->status == SL_EINTERRUPT);
+  lua_setfield(L, learner, "interrupted");
 }
 
 void slua_know_loss(lua_State *L, slua_run *r, int learner) {

@@ -11,6 +11,8 @@
  *   files:label_by_folder([up = 1])      1: parent_label, 2: grandparent
  *   files:labels(i) -> {text, ...}, or nil when it was never given any
  *
+ *   data.content_hash(path) -> text: equal for files with equal bytes
+ *
  *   data.rows{3, 1, 2} -> rows           #rows, rows[i], rows:totable()
  *
  *   data.vocab(files [, rows]) -> vocab  sorted, unique labels of these rows
@@ -18,6 +20,7 @@
  *   #vocab, vocab[k], vocab:find(name) -> k or nil, vocab:totable() */
 #include <string.h>
 
+#include "data/content.h"
 #include "data/scan.h"
 #include "lua/slua_data.h"
 
@@ -32,7 +35,7 @@ slua_rows *slua_new_rows(lua_State *L, int64_t n) {
 }
 
 static slua_rows *rows_of_list(lua_State *L, int arg) {
-  const lua_Integer n = luaL_len(L, arg);
+  const lua_Integer n = slua_len(L, arg);
   slua_rows *r = slua_new_rows(L, n);
   for (lua_Integer i = 1; i <= n; i++) {
     int ok;
@@ -338,6 +341,18 @@ static int vocab_tostring(lua_State *L) {
   return 1;
 }
 
+/* content_hash(path) -> 32 hexadecimal digits, or nil and why */
+static int content_hash(lua_State *L) {
+  char text[SL_CONTENT_HASH + 1];
+  if (sl_content_hash(luaL_checkstring(L, 1), text) == SL_OK) {
+    lua_pushstring(L, text);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, sl_error());
+  return 2;
+}
+
 int slua_open_files(lua_State *L);
 int slua_open_files(lua_State *L) {
   const luaL_Reg rows[] = {{"__len", rows_len},
@@ -365,7 +380,8 @@ int slua_open_files(lua_State *L) {
                             {NULL, NULL}};
   const luaL_Reg functions[] = {
       {"scan", scan},     {"files", new_files}, {"parent_label", parent_label},
-      {"rows", new_rows}, {"vocab", new_vocab}, {NULL, NULL}};
+      {"rows", new_rows}, {"vocab", new_vocab}, {"content_hash", content_hash},
+      {NULL, NULL}};
   slua_new_class(L, SLUA_ROWS, rows);
   slua_new_class(L, SLUA_FILES, files);
   slua_new_class(L, SLUA_VOCAB, vocab);

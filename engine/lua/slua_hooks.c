@@ -19,8 +19,10 @@ static sl_flow cancellation(lua_State *L) {
   if (lua_type(L, -1) != LUA_TTABLE || !lua_getmetatable(L, -1)) return flow;
   luaL_getmetatable(L, CANCEL);
   if (lua_rawequal(L, -1, -2)) {
-    lua_getfield(L, -3, "level");
-    flow = sl_flow_find(lua_tostring(L, -1));
+    lua_pushliteral(L, "level"); /* which a program may have changed */
+    lua_rawget(L, -4);
+    const char *level = lua_tostring(L, -1);
+    if (level) flow = sl_flow_find(level);
     lua_pop(L, 1);
   }
   lua_pop(L, 2);
@@ -178,7 +180,7 @@ static int lua_backward(lua_State *L) {
   lua_getfield(L, 2, "loss_grad");
   sl_tensor *loss = slua_totensor(L, 3);
   if (!loss) return luaL_error(L, "learner.loss_grad is no tensor");
-  slua_raise(L, sl_backward(loss, NULL), "backward");
+  slua_raise(L, slua_backward(L, loss, NULL), "backward");
   return 0;
 }
 

@@ -46,7 +46,7 @@ static double number(const reading *r, int at, const char *wanted) {
 }
 
 static void pair(const reading *r, int at, const char *wanted, double v[2]) {
-  if (lua_type(r->L, at) != LUA_TTABLE || luaL_len(r->L, at) != 2)
+  if (lua_type(r->L, at) != LUA_TTABLE || slua_len(r->L, at) != 2)
     wrong(r, at, wanted);
   for (int i = 0; i < 2; i++) {
     lua_geti(r->L, at, i + 1);
@@ -162,7 +162,7 @@ find_option(lua_State *L, const sl_transform_info *info, const char *key) {
 /* {"Resize", 460}: the value without a name is the first required option. */
 static void read_place(lua_State *L, int at, const sl_transform_info *info,
                        sl_item_opts *opts) {
-  if (luaL_len(L, at) > 2)
+  if (slua_len(L, at) > 2)
     luaL_error(L, "%s: at most one value without a name", info->name);
   if (lua_geti(L, at, 2) != LUA_TNIL) {
     const sl_item_option *o = info->options;
@@ -195,7 +195,7 @@ static int pipeline(lua_State *L) {
   slua_check_keys(L, 2, names, "pipeline");
   o.max_pixels = slua_get_int(L, 2, "max_pixels", 0, "pipeline");
   o.exact = slua_get_flag(L, 2, "exact", 0, "pipeline");
-  const lua_Integer n = luaL_len(L, 1);
+  const lua_Integer n = slua_len(L, 1);
   luaL_argcheck(L, n <= MOST, 1, "at most 32 transforms");
   for (int i = 0; i < n; i++) {
     lua_geti(L, 1, i + 1);

@@ -99,7 +99,7 @@ static int decode(lua_State *L) { /* decode(text) -> value, or nil, message */
 static json_t *to_json(lua_State *L, int at, int depth);
 
 static json_t *table_to_json(lua_State *L, int at, int depth) {
-  const lua_Integer n = luaL_len(L, at);
+  const lua_Integer n = slua_len(L, at);
   json_t *j = n > 0 ? json_array() : json_object();
   for (lua_Integer i = 1; i <= n; i++) {
     lua_geti(L, at, i);

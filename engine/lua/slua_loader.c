@@ -2,7 +2,7 @@
  *
  *   data.loader{files=, pipeline=, rows=, vocab=, multi=false, name="data",
  *               train=false, batch_size=64, shuffle=train, drop_last=train,
- *               seed=0, workers=-1, prefetch=0, on_bad="error"|"skip",
+ *               seed=0, workers=-1, prefetch=0, on_bad="error"|"skip"|"list",
  *               rank=0, world=1, decoded=} -> loader             (loader.h says
  * more)
  *
@@ -62,10 +62,13 @@ static int required(lua_State *L, const char *key) {
 }
 
 static sl_bad_image bad_image(lua_State *L) {
+  static const char *const words[] = {"error", "skip", "list"};
   const char *s = slua_get_text(L, 1, "on_bad", "error", "loader");
-  if (strcmp(s, "skip") != 0 && strcmp(s, "error") != 0)
-    luaL_error(L, "loader: on_bad is \"error\" or \"skip\", not \"%s\"", s);
-  return *s == 's' ? SL_BAD_SKIP : SL_BAD_ERROR;
+  for (int i = 0; i < 3; i++)
+    if (strcmp(s, words[i]) == 0) return (sl_bad_image)i;
+  luaL_error(L, "loader: on_bad is \"error\", \"skip\" or \"list\", not \"%s\"",
+             s);
+  return SL_BAD_ERROR;
 }
 
 static void read_numbers(lua_State *L, sl_loader_config *c) {

@@ -4,7 +4,8 @@
  *   learner    table that callbacks see: epoch, n_epoch, iter, n_iter (from 1),
  *              train_iter, pct_train, training, bs, xb, yb, pred, loss_grad,
  *              loss (a number), smooth_loss, recorder
- *   n_epoch [, start_epoch, start_iter: how much of it is done]
+ *   n_epoch [, start_epoch, start_iter: how much of it is done; start_state:
+ *              what core.fit_state() gave then]
  *   train, valid   loaders: slua_hooks.c
  *   forward(learner, xb) -> pred       loss(learner, pred, yb) -> tensor
  *   mode(learner, training)            (optional)
@@ -38,7 +39,7 @@ static const char *const spec_fields[] = {
     "learner",  "n_epoch",        "start_epoch", "start_iter", "train",
     "valid",    "forward",        "loss",        "mode",       "optim",
     "cbs",      "metrics",        "table",       "history",    "schedule",
-    "progress", "history_append", NULL};
+    "progress", "history_append", "start_state", NULL};
 
 static int flag(lua_State *L, int spec, const char *name) {
   lua_getfield(L, spec, name);
@@ -59,10 +60,14 @@ static lua_Integer integer(lua_State *L, int spec, const char *name) {
   return v;
 }
 
-/* The names stay alive in the spec's table. */
+/* The names stay alive in a list of the run's own: what the spec has may be a
+ * number, and may change. */
 static void read_metrics(lua_State *L, slua_run *r, int spec) {
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, r->index, SLUA_RUN_NAMES);
   if (lua_getfield(L, spec, "metrics") == LUA_TTABLE) {
-    const lua_Integer n = luaL_len(L, -1);
+    const lua_Integer n = slua_len(L, -1);
     if (n > SL_MAX_METRICS)
       luaL_error(L, "fit: %I metrics; at most %d are possible", n,
                  (int)SL_MAX_METRICS);
@@ -72,12 +77,13 @@ static void read_metrics(lua_State *L, slua_run *r, int spec) {
       luaL_checktype(L, -1, LUA_TTABLE);
       lua_geti(L, -1, 1);
       r->recorder.metric_names[i] = luaL_checkstring(L, -1);
-      lua_geti(L, -2, 2);
+      lua_seti(L, -4, i + 1);
+      lua_geti(L, -1, 2);
       r->n_stateful += lua_istable(L, -1);
-      lua_pop(L, 3);
+      lua_pop(L, 2);
     }
   }
-  lua_pop(L, 1);
+  lua_pop(L, 2);
 }
 
 static void read_scheduled(lua_State *L, sl_scheduled *s) { /* on top */
@@ -96,7 +102,7 @@ static void read_scheduled(lua_State *L, sl_scheduled *s) { /* on top */
 
 static void read_schedules(lua_State *L, slua_run *r, int spec) {
   if (lua_getfield(L, spec, "schedule") == LUA_TTABLE) {
-    const int n = (int)luaL_len(L, -1);
+    const int n = (int)slua_len(L, -1);
     r->scheduled = sl_alloc((size_t)n + 1, sizeof *r->scheduled);
     if (!r->scheduled) luaL_error(L, "fit: out of memory");
     for (int i = 0; i < n; i++) {
@@ -113,7 +119,7 @@ static void read_schedules(lua_State *L, slua_run *r, int spec) {
 static void read_optim(lua_State *L, slua_run *r, int spec) {
   if (lua_getfield(L, spec, "optim") != LUA_TNIL)
     r->loop.optim = slua_checkoptim(L, lua_gettop(L));
-  lua_pop(L, 1);
+  lua_setiuservalue(L, r->index, SLUA_RUN_OPTIM);
 }
 
 /* learner.recorder = {values = {}, names = {...}}; core.recorder_meta is its
@@ -171,6 +177,19 @@ static slua_run *new_run(lua_State *L) {
   return r;
 }
 
+/* spec.start_state = {recorder = tensor, seconds = number} */
+static void read_state(lua_State *L, slua_run *r, int spec) {
+  if (lua_getfield(L, spec, "start_state") == LUA_TTABLE) {
+    lua_getfield(L, -1, "seconds");
+    r->loop.start_seconds = luaL_optnumber(L, -1, 0);
+    lua_getfield(L, -2, "recorder");
+    slua_unpack_recorder(L, lua_gettop(L), &r->recorder);
+    r->loop.resumes = 1;
+    lua_pop(L, 2);
+  }
+  lua_pop(L, 1);
+}
+
 static slua_run *open_run(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -188,6 +207,7 @@ static slua_run *open_run(lua_State *L) {
   r->loop.n_epoch = (int)integer(L, 1, "n_epoch");
   r->loop.start_epoch = (int)integer(L, 1, "start_epoch");
   r->loop.start_iter = integer(L, 1, "start_iter");
+  read_state(L, r, 1);
   r->loop.has_train = flag(L, 1, "train");
   r->loop.has_valid = flag(L, 1, "valid");
   new_recorder(L, r, 3);
@@ -218,6 +238,18 @@ static void push_iters(lua_State *L, const sl_recorder *r) {
   }
 }
 
+/* The series of a recorder, into the table on top. */
+static void fill_recorder(lua_State *L, const sl_recorder *r) {
+  push_series(L, &r->losses);
+  lua_setfield(L, -2, "losses");
+  push_series(L, &r->lrs);
+  lua_setfield(L, -2, "lrs");
+  push_series(L, &r->moms);
+  lua_setfield(L, -2, "moms");
+  push_iters(L, r);
+  lua_setfield(L, -2, "iters");
+}
+
 /* Leaves learner.recorder on top, complete. */
 static void finish_recorder(lua_State *L, slua_run *r) {
   lua_getfield(L, 3, "recorder");
@@ -227,14 +259,30 @@ static void finish_recorder(lua_State *L, slua_run *r) {
     lua_seti(L, -2, r->n_rows + 1);
   }
   lua_pop(L, 1);
-  push_series(L, &r->recorder.losses);
-  lua_setfield(L, -2, "losses");
-  push_series(L, &r->recorder.lrs);
-  lua_setfield(L, -2, "lrs");
-  push_series(L, &r->recorder.moms);
-  lua_setfield(L, -2, "moms");
-  push_iters(L, &r->recorder);
-  lua_setfield(L, -2, "iters");
+  fill_recorder(L, &r->recorder);
+}
+
+/* unpack_recorder(tensor, names of the metrics) -> what core.fit returned */
+static int unpack_recorder(lua_State *L) {
+  slua_run *r = new_run(L); /* 3: frees what it holds */
+  lua_createtable(L, 0, 1);
+  lua_pushvalue(L, 2);
+  lua_setfield(L, -2, "names");
+  for (int i = 0; i < (int)luaL_len(L, 2) && i < SL_MAX_METRICS; i++) {
+    lua_geti(L, 2, i + 1);
+    r->recorder.metric_names[r->recorder.n_metrics++] = luaL_checkstring(L, -1);
+    lua_pop(L, 1);
+  }
+  slua_unpack_recorder(L, 1, &r->recorder);
+  lua_createtable(L, r->recorder.n_rows, 0);
+  for (int i = 0; i < r->recorder.n_rows; i++) {
+    slua_push_row(L, &r->recorder, &r->recorder.rows[i]);
+    lua_seti(L, -2, i + 1);
+  }
+  lua_setfield(L, -2, "values");
+  fill_recorder(L, &r->recorder);
+  luaL_setmetatable(L, RECORDER);
+  return 1;
 }
 
 void slua_raise(lua_State *L, sl_status status, const char *what) {
@@ -256,9 +304,24 @@ static int stop_to_string(lua_State *L) {
   return 1;
 }
 
+_Thread_local slua_run *slua_running;
+
+/* A callback must not close what the loop is about to use. */
+static void use_optim(lua_State *L, const slua_run *r, int change) {
+  if (!r->loop.optim) return;
+  lua_getiuservalue(L, r->index, SLUA_RUN_OPTIM);
+  slua_optim_use(L, lua_gettop(L), change);
+  lua_pop(L, 1);
+}
+
 static void run_loop(lua_State *L, slua_run *r, sl_status (*loop)(sl_loop *)) {
   const int old_tape = sl_tape_enabled();
+  slua_run *outer = slua_running;
+  slua_running = r;
+  use_optim(L, r, 1);
   const sl_status status = loop(&r->loop);
+  use_optim(L, r, -1);
+  slua_running = outer;
   sl_tape_enable(old_tape);
   finish_recorder(L, r); /* 4 */
   if (status == SL_ELUA) lua_getiuservalue(L, 2, SLUA_RUN_ERROR);
@@ -320,8 +383,10 @@ static void open_cancel(lua_State *L) {
   lua_pop(L, 1);
 }
 
-static const luaL_Reg functions[] = {
-    {"fit", fit}, {"validate", validate}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"fit", fit},
+                                     {"validate", validate},
+                                     {"unpack_recorder", unpack_recorder},
+                                     {NULL, NULL}};
 
 int slua_open_loop(lua_State *L);
 int slua_open_loop(lua_State *L) {

@@ -47,7 +47,7 @@ static kind check_kind(lua_State *L, int arg, sl_dtype def, const char *what) {
 
 void slua_check_shape(lua_State *L, int arg, sl_ints *shape) {
   const int in_table = lua_type(L, arg) == LUA_TTABLE;
-  const lua_Integer n = in_table ? luaL_len(L, arg) : lua_gettop(L) - arg + 1;
+  const lua_Integer n = in_table ? slua_len(L, arg) : lua_gettop(L) - arg + 1;
   luaL_argcheck(L, n <= SL_MAX_RANK, arg, "at most 6 dimensions");
   *shape = (sl_ints){.n = (int)n};
   for (int i = 0; i < n; i++) {
@@ -69,7 +69,7 @@ static void check_filled(lua_State *L, int first, sl_ints *shape, kind *k,
                          const char *what) {
   const int top = lua_gettop(L);
   const int has_options =
-      top >= first && lua_type(L, top) == LUA_TTABLE && luaL_len(L, top) == 0 &&
+      top >= first && lua_type(L, top) == LUA_TTABLE && slua_len(L, top) == 0 &&
       (lua_pushnil(L), lua_next(L, top)) && (lua_pop(L, 2), 1);
   *k = check_kind(L, has_options ? top : top + 1, SL_F32, what);
   if (has_options) lua_settop(L, top - 1);
@@ -151,7 +151,7 @@ static void shape_of_table(lua_State *L, int arg, sl_ints *shape) {
   while (lua_type(L, -1) == LUA_TTABLE) {
     if (shape->n == SL_MAX_RANK)
       luaL_error(L, "tensor: more than %d levels of tables", (int)SL_MAX_RANK);
-    shape->v[shape->n++] = luaL_len(L, -1);
+    shape->v[shape->n++] = slua_len(L, -1);
     luaL_checkstack(L, 4, "tensor");
     lua_geti(L, -1, 1);
     depth++;
@@ -168,7 +168,7 @@ typedef struct filling {
 static void fill_from_table(lua_State *L, filling *f, int level) {
   const int at = lua_gettop(L);
   const lua_Integer n =
-      lua_type(L, at) == LUA_TTABLE ? luaL_len(L, at) : (lua_Integer)-1;
+      lua_type(L, at) == LUA_TTABLE ? slua_len(L, at) : (lua_Integer)-1;
   if (n != f->shape.v[level])
     luaL_error(L, "tensor: rows of different lengths: %I and %I",
                (lua_Integer)f->shape.v[level], n);

@@ -10,7 +10,7 @@ enum { MAX_NAMES = 1024 };
 static int nearest(lua_State *L) {
   const char *key = luaL_checkstring(L, 1), *names[MAX_NAMES + 1];
   luaL_checktype(L, 2, LUA_TTABLE);
-  const lua_Integer n = luaL_len(L, 2);
+  const lua_Integer n = slua_len(L, 2);
   luaL_argcheck(L, n <= MAX_NAMES, 2, "at most 1024 names");
   for (lua_Integer i = 0; i < n; i++) { /* the table keeps the strings alive */
     luaL_argcheck(L, lua_geti(L, 2, i + 1) == LUA_TSTRING, 2,

@@ -53,7 +53,7 @@ static void place(inputs *in, int at) {
 static int find_inputs(lua_State *L, const sl_op *op, inputs *in) {
   if (op->variadic) {
     luaL_checktype(L, 1, LUA_TTABLE);
-    const lua_Integer n = luaL_len(L, 1);
+    const lua_Integer n = slua_len(L, 1);
     luaL_argcheck(L, n >= 1 && n <= SL_OP_MAX_IN, 1,
                   "wants a list of 1 to 64 tensors");
     luaL_checkstack(L, (int)n + 8, "too many tensors");

@@ -6,12 +6,18 @@
 
 typedef struct optim_box {
   sl_optim *o;
+  int users; /* fits that run with it */
 } optim_box;
 
 sl_optim *slua_checkoptim(lua_State *L, int arg) {
   optim_box *box = luaL_checkudata(L, arg, SLUA_OPTIM);
   luaL_argcheck(L, box->o, arg, "optimiser has been closed");
   return box->o;
+}
+
+void slua_optim_use(lua_State *L, int arg, int change) {
+  optim_box *box = luaL_checkudata(L, arg, SLUA_OPTIM);
+  box->users += change;
 }
 
 void slua_pushtensor(lua_State *L, sl_tensor *t) {
@@ -95,15 +101,16 @@ static void read_option(lua_State *L, const sl_optim_kind *kind,
 /* --- making ----------------------------------------------------------------
  */
 
-/* Parameter i, from the table on top: {name, tensor, group, do_wd}. The name
- * stays alive in that table. */
-static sl_optim_param read_param(lua_State *L, lua_Integer i) {
+/* Parameter i, from the table on top: {name, tensor, group, do_wd}. held:
+ * index of what holds names and tensors. */
+static sl_optim_param read_param(lua_State *L, lua_Integer i, slua_held *h,
+                                 int held) {
   sl_optim_param p = {NULL, NULL, 0, 1};
   luaL_checktype(L, -1, LUA_TTABLE);
   lua_getfield(L, -1, "name");
-  p.name = lua_tostring(L, -1);
+  p.name = slua_hold_text(L, held, lua_gettop(L));
   lua_getfield(L, -2, "tensor");
-  p.tensor = slua_totensor(L, -1);
+  p.tensor = slua_hold_tensor(L, h, -1);
   lua_getfield(L, -3, "group");
   p.group = (int)luaL_optinteger(L, -1, 1) - 1;
   if (lua_getfield(L, -4, "do_wd") == LUA_TBOOLEAN)
@@ -122,6 +129,14 @@ static int optim_gc(lua_State *L) {
   return 0;
 }
 
+static int optim_close(lua_State *L) {
+  optim_box *box = luaL_checkudata(L, 1, SLUA_OPTIM);
+  if (box->users)
+    return luaL_error(L, "the optimiser cannot be closed or replaced by a "
+                         "callback: the fit that runs uses it");
+  return optim_gc(L);
+}
+
 /* new(kind, {{name, tensor, group, do_wd}, ...} [, options]) */
 static int optim_new(lua_State *L) {
   const sl_optim_kind *kind = sl_optim_kind_find(luaL_checkstring(L, 1));
@@ -134,18 +149,22 @@ static int optim_new(lua_State *L) {
     for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 1))
       read_option(L, kind, &o);
   }
-  const lua_Integer n = luaL_len(L, 2);
+  const lua_Integer n = slua_len(L, 2);
   sl_optim_param *params =
       lua_newuserdatauv(L, (size_t)(n + 1) * sizeof *params, 0);
+  slua_held *h = slua_hold(L, n);
+  const int held = lua_gettop(L);
   optim_box *box = lua_newuserdatauv(L, sizeof *box, 0);
-  box->o = NULL;
+  *box = (optim_box){0};
   luaL_setmetatable(L, SLUA_OPTIM);
   for (lua_Integer i = 1; i <= n; i++) {
     lua_geti(L, 2, i);
-    params[i - 1] = read_param(L, i);
+    params[i - 1] = read_param(L, i, h, held);
     lua_pop(L, 1);
   }
-  slua_check(L, sl_optim_new(&box->o, kind, &o, params, (int)n), kind->name);
+  const sl_status status = sl_optim_new(&box->o, kind, &o, params, (int)n);
+  slua_let_go(h);
+  slua_check(L, status, kind->name);
   return 1;
 }
 
@@ -196,9 +215,9 @@ static int set(lua_State *L) {
     return 0;
   }
   const int n = sl_optim_groups(o);
-  if (luaL_len(L, 3) != n)
+  if (slua_len(L, 3) != n)
     return luaL_error(L, "optim: %d values of %s for %d parameter groups",
-                      (int)luaL_len(L, 3), sl_hyper_name(h), n);
+                      (int)slua_len(L, 3), sl_hyper_name(h), n);
   for (int g = 0; g < n; g++) {
     lua_geti(L, 3, g + 1);
     sl_optim_set(o, g, h, luaL_checknumber(L, -1));
@@ -396,10 +415,10 @@ static const luaL_Reg methods[] = {{"set", set},
                                    {"state", state},
                                    {"load_state", load_state},
                                    {"clear_state", clear_state},
-                                   {"close", optim_gc},
+                                   {"close", optim_close},
                                    {NULL, NULL}};
 static const luaL_Reg meta[] = {{"__gc", optim_gc},
-                                {"__close", optim_gc},
+                                {"__close", optim_close},
                                 {"__tostring", to_string},
                                 {NULL, NULL}};
 static const luaL_Reg functions[] = {

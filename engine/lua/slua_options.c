@@ -14,6 +14,11 @@ typedef struct reading {
   const char *what;
 } reading;
 
+lua_Integer slua_len(lua_State *L, int index) {
+  return lua_istable(L, index) ? (lua_Integer)lua_rawlen(L, index)
+                               : luaL_len(L, index);
+}
+
 static int wrong(const reading *r, int value, const char *wanted) {
   const char *given = luaL_tolstring(r->L, value, NULL);
   return luaL_error(r->L, "%s: option '%s' must be %s, not %s", r->what,
@@ -65,7 +70,7 @@ static void read_list(const reading *r, int value, sl_ints *list) {
     list->v[list->n++] = list_item(r, value);
     return;
   }
-  const lua_Integer n = luaL_len(L, value);
+  const lua_Integer n = slua_len(L, value);
   if (n > SL_MAX_RANK) wrong(r, value, "a list of at most 6 numbers");
   for (lua_Integer i = 1; i <= n; i++) {
     lua_geti(L, value, i);
@@ -81,7 +86,7 @@ static void read_numbers(const reading *r, int value, sl_numbers *list) {
     list->v[list->n++] = number_in_range(r, value);
     return;
   }
-  const lua_Integer n = luaL_len(L, value);
+  const lua_Integer n = slua_len(L, value);
   if (n > SL_MAX_RANK) wrong(r, value, "a list of at most 6 numbers");
   for (lua_Integer i = 1; i <= n; i++) {
     lua_geti(L, value, i);
@@ -188,7 +193,7 @@ static const sl_option *for_list_part(const sl_option *options) {
 
 static void from_table(lua_State *L, int arg, const sl_option *options,
                        char *opts, const char *what, char *seen) {
-  const lua_Integer n_list = luaL_len(L, arg);
+  const lua_Integer n_list = slua_len(L, arg);
   for (lua_pushnil(L); lua_next(L, arg); lua_pop(L, 1)) {
     if (lua_isinteger(L, -2) && lua_tointeger(L, -2) >= 1 &&
         lua_tointeger(L, -2) <= n_list)
@@ -221,7 +226,7 @@ static void from_table(lua_State *L, int arg, const sl_option *options,
 
 /* Options by name, and not a list. */
 static int has_names(lua_State *L, int arg) {
-  if (lua_type(L, arg) != LUA_TTABLE || luaL_len(L, arg) > 0) return 0;
+  if (lua_type(L, arg) != LUA_TTABLE || slua_len(L, arg) > 0) return 0;
   lua_pushnil(L);
   if (!lua_next(L, arg)) return 0;
   lua_pop(L, 2);

@@ -1,8 +1,9 @@
 /* slua_safetensors.c -- core.safetensors: save and load named tensors.
  *
- *   save(path, names, tensors [, metadata [, {oihw, int64}]])
+ *   save(path, names, tensors [, metadata [, {oihw, int64, checksum}]])
  *   load(path [, {oihw}]) -> tensors by name, metadata, names in file order
  *   info(path) -> list of {name, dtype, shape}, metadata
+ * checksum: load fails if the bytes are others.
  * oihw: tensors of rank 4 are (O, I, H, W) in the file, (O, H, W, I) here.
  * int64: i32 is written as I64, which PyTorch wants for num_batches_tracked. */
 #include <string.h>
@@ -11,35 +12,37 @@
 #include "train/safetensors.h"
 
 typedef struct st_opts {
-  int oihw, int64;
+  int oihw, int64, checksum;
 } st_opts;
 
 static const sl_option options[] = {
     SL_OPT_BOOL(st_opts, oihw, 0, "rank 4 is (O, I, H, W) in the file"),
     SL_OPT_BOOL(st_opts, int64, 0, "write i32 as I64"),
+    SL_OPT_BOOL(st_opts, checksum, 0, "write a checksum into the metadata"),
     SL_OPT_END,
 };
 
 static int check_flags(lua_State *L, int arg, const char *what) {
   st_opts o;
   slua_check_options(L, arg, options, &o, sizeof o, what);
-  return (o.oihw ? SL_ST_OIHW : 0) | (o.int64 ? SL_ST_INT64 : 0);
+  return (o.oihw ? SL_ST_OIHW : 0) | (o.int64 ? SL_ST_INT64 : 0) |
+         (o.checksum ? SL_ST_CHECKSUM : 0);
 }
 
 /* --- saving ----------------------------------------------------------------
  */
 
-/* The strings and boxes stay alive in the argument tables. */
-static sl_st_item *read_items(lua_State *L, int names, int tensors, int n) {
+/* held: index of what holds the names and tensors. */
+static sl_st_item *read_items(lua_State *L, slua_held *h, int held, int n) {
   sl_st_item *items = lua_newuserdatauv(L, (size_t)(n + 1) * sizeof *items, 0);
   for (int i = 0; i < n; i++) {
-    lua_geti(L, names, i + 1);
-    items[i].name = lua_tostring(L, -1);
-    if (lua_type(L, -1) != LUA_TSTRING)
+    lua_geti(L, 2, i + 1);
+    items[i].name = slua_hold_text(L, held, lua_gettop(L));
+    if (!items[i].name)
       luaL_error(L, "safetensors: name %d is a %s", i + 1,
                  luaL_typename(L, -1));
-    lua_getfield(L, tensors, items[i].name);
-    items[i].tensor = slua_totensor(L, -1);
+    lua_getfield(L, 3, items[i].name);
+    items[i].tensor = slua_hold_tensor(L, h, -1);
     if (!items[i].tensor)
       luaL_error(L, "safetensors: there is no (open) tensor %s", items[i].name);
     lua_pop(L, 2);
@@ -62,13 +65,14 @@ static sl_st_pair *read_meta(lua_State *L, int meta, int *n) {
     ++*n;
   sl_st_pair *pairs = lua_newuserdatauv(L, (size_t)(*n + 1) * sizeof *pairs, 0);
   int i = 0;
-  for (lua_pushnil(L); lua_next(L, meta); lua_pop(L, 1)) {
+  for (lua_pushnil(L); i < *n && lua_next(L, meta); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
       luaL_error(L, "safetensors: metadata must be strings, by name");
     const sl_st_pair p = {(char *)(uintptr_t)lua_tostring(L, -2),
                           (char *)(uintptr_t)lua_tostring(L, -1)};
     insert_pair(pairs, i++, p);
   }
+  *n = i;
   return pairs;
 }
 
@@ -78,12 +82,14 @@ static int save(lua_State *L) {
   luaL_checktype(L, 3, LUA_TTABLE);
   lua_settop(L, 5);
   const int flags = check_flags(L, 5, "safetensors.save");
-  const int n = (int)luaL_len(L, 2);
+  const int n = (int)slua_len(L, 2);
   int n_meta = 0;
-  const sl_st_item *items = read_items(L, 2, 3, n);
+  slua_held *h = slua_hold(L, n); /* 6 */
+  const sl_st_item *items = read_items(L, h, 6, n);
   const sl_st_pair *meta = read_meta(L, 4, &n_meta);
-  slua_check(L, sl_st_write(path, items, n, meta, n_meta, flags),
-             "safetensors");
+  const sl_status status = sl_st_write(path, items, n, meta, n_meta, flags);
+  slua_let_go(h);
+  slua_check(L, status, "safetensors");
   return 0;
 }
 
@@ -124,6 +130,7 @@ static int load(lua_State *L) {
   lua_settop(L, 2);
   const int flags = check_flags(L, 2, "safetensors.load");
   sl_st_file *f = open_file(L, path);
+  slua_check(L, sl_st_verify(f), "safetensors");
   lua_createtable(L, 0, f->n); /* 4: tensors */
   push_meta(L, f);             /* 5 */
   lua_createtable(L, f->n, 0); /* 6: names */

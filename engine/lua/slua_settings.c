@@ -1,8 +1,12 @@
 /* slua_settings.c -- what holds for the whole run: core.set(name, value) and
  * core.get(name). Values may be strings, as they come from the command line. */
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "base/room.h"
 #include "base/threads.h"
+#include "data/decode.h"
 #include "lua/slua.h"
 #include "ops/random.h"
 
@@ -47,6 +51,28 @@ static void get_threads(lua_State *L) {
   lua_pushinteger(L, sl_pool_size());
 }
 
+/* "4GB", "500MB", bytes; 0: no limit but the machine's. */
+static void set_memory_limit(lua_State *L) {
+  const char *text = luaL_tolstring(L, 2, NULL);
+  char *end;
+  double bytes = strtod(text, &end);
+  const char *const units[] = {"KB", "MB", "GB", "TB"};
+  int unit = *end ? -1 : 0;
+  for (int i = 0; i < 4 && unit < 0; i++)
+    if (strcasecmp(end, units[i]) == 0) unit = i + 1;
+  for (int i = 0; i < unit; i++)
+    bytes *= 1024;
+  if (end == text || unit < 0 || !(bytes >= 0 && bytes < 0x1p62))
+    luaL_error(L,
+               "memory-limit: a size such as 4GB or 500MB is wanted, not '%s'",
+               text);
+  sl_memory_limit_set((int64_t)bytes);
+}
+
+static void get_memory_limit(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)sl_memory_limit());
+}
+
 enum { AUTO, F32, BF16 }; /* positions in precisions */
 
 /* can_bf16() -> whether models can be trained in bf16 on the default device */
@@ -75,13 +101,25 @@ static void get_precision(lua_State *L) {
   lua_pushstring(L, precisions[p]);
 }
 
+static int is_on(lua_State *L) {
+  return lua_isstring(L, 2) ? strcmp(lua_tostring(L, 2), "false") != 0
+                            : lua_toboolean(L, 2);
+}
+
 static void set_deterministic(lua_State *L) {
-  deterministic = lua_isstring(L, 2) ? strcmp(lua_tostring(L, 2), "false") != 0
-                                     : lua_toboolean(L, 2);
+  deterministic = is_on(L);
 }
 
 static void get_deterministic(lua_State *L) {
   lua_pushboolean(L, deterministic);
+}
+
+static void set_untrusted(lua_State *L) {
+  sl_decode_allow_untrusted(is_on(L));
+}
+
+static void get_untrusted(lua_State *L) {
+  lua_pushboolean(L, sl_decode_allows_untrusted());
 }
 
 static const struct {
@@ -94,6 +132,8 @@ static const struct {
     {"threads", set_threads, get_threads},
     {"precision", set_precision, get_precision},
     {"deterministic", set_deterministic, get_deterministic},
+    {"allow-untrusted-images", set_untrusted, get_untrusted},
+    {"memory-limit", set_memory_limit, get_memory_limit},
 };
 enum { N_SETTINGS = sizeof settings / sizeof *settings };
 

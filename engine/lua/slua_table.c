@@ -84,7 +84,7 @@ const char *slua_get_text(lua_State *L, int t, const char *key, const char *def,
 
 const char **slua_check_texts(lua_State *L, int arg, int *n, const char *what) {
   luaL_checktype(L, arg, LUA_TTABLE);
-  const lua_Integer count = luaL_len(L, arg);
+  const lua_Integer count = slua_len(L, arg);
   if (count < 0 || count > INT32_MAX / 16)
     luaL_error(L, "%s: a list is too long", what);
   const char **texts =

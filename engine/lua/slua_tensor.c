@@ -280,7 +280,7 @@ static int requires_grad(lua_State *L) {
 static int backward(lua_State *L) { /* loss:backward([gradient]) */
   sl_tensor *t = slua_checktensor(L, 1);
   sl_tensor *seed = lua_isnoneornil(L, 2) ? NULL : slua_checktensor(L, 2);
-  slua_check(L, sl_backward(t, seed), "backward");
+  slua_check(L, slua_backward(L, t, seed), "backward");
   return 0;
 }
 

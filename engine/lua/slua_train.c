@@ -42,8 +42,8 @@ static sl_segment read_segment(lua_State *L) {
 static int combine(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checktype(L, 2, LUA_TTABLE);
-  const lua_Integer n = luaL_len(L, 1);
-  luaL_argcheck(L, n == luaL_len(L, 2), 2, "as many segments as shares");
+  const lua_Integer n = slua_len(L, 1);
+  luaL_argcheck(L, n == slua_len(L, 2), 2, "as many segments as shares");
   luaL_argcheck(L, n >= 1 && n <= SL_MAX_SEGMENTS, 1, "1 to 32 segments");
   double pcts[SL_MAX_SEGMENTS];
   sl_segment segments[SL_MAX_SEGMENTS];

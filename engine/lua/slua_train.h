@@ -20,6 +20,10 @@ void slua_pushtensor(lua_State *L, sl_tensor *t);
  * any other status, as slua_check does. */
 void slua_raise(lua_State *L, sl_status status, const char *what);
 
+/* How many fits run with the optimiser at arg: while there are any, it cannot
+ * be closed. */
+void slua_optim_use(lua_State *L, int arg, int change);
+
 /* A number, or the value of a tensor of one element; raises otherwise. */
 double slua_tovalue(lua_State *L, int arg, const char *what);
 
@@ -34,7 +38,9 @@ enum {
   SLUA_RUN_EVENTS,    /* {[2 * event + late + 1] = {cb, f, cb, f, ...}} */
   SLUA_RUN_NEXT,      /* the open loader: function that gives batches */
   SLUA_RUN_CLOSE,     /* and what ends it, or nil */
-  SLUA_RUN_VALUES = SLUA_RUN_CLOSE
+  SLUA_RUN_NAMES,     /* of the metrics */
+  SLUA_RUN_OPTIM,     /* the optimiser, or nil */
+  SLUA_RUN_VALUES = SLUA_RUN_OPTIM
 };
 
 typedef struct slua_run {
@@ -60,6 +66,11 @@ typedef struct slua_run {
     double *values;
   } arg;
 } slua_run;
+
+extern _Thread_local slua_run *slua_running; /* the innermost, or NULL */
+
+/* The recorder from the i32 tensor at arg; raises if it is none. */
+void slua_unpack_recorder(lua_State *L, int arg, sl_recorder *r);
 
 /* Runs f(run) protected. A cancellation becomes its flow; an error is kept in
  * SLUA_RUN_ERROR, and makes the loop fail with SL_ELUA. */

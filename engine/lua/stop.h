@@ -18,4 +18,7 @@
 void slua_stop_arm(lua_State *L, int keep_session);
 void slua_stop_disarm(lua_State *L);
 
+/* The exit code after the last one: 130 for Ctrl-C, 143 for SIGTERM. */
+int slua_stop_code(void);
+
 #endif

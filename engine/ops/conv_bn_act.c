@@ -1,6 +1,8 @@
 /* conv_bn_act.c -- see conv_bn_act.h. */
 #include "ops/conv_bn_act.h"
 
+#include "ops/tape.h"
+
 enum { LARGEST = 1 << 20 };
 
 static const sl_option options[] = {
@@ -33,7 +35,7 @@ static sl_status infer(const sl_call *c, void *opts, sl_shapes *s) {
   SL_TRY(sl_norm_check(c, SL_CBA_GAMMA, g.o, g.n * g.oh * g.ow, o->training));
   sl_conv_spec(&g, c->in[SL_CBA_X]->dtype, &s->out[0]);
   SL_TRY(sl_norm_check_residual(c, SL_CBA_RESIDUAL, &s->out[0]));
-  s->lazy = !c->in[SL_CBA_RESIDUAL];
+  s->lazy = !c->in[SL_CBA_RESIDUAL] && (o->training || sl_tape_enabled());
   s->n_saved = 3; /* y, mean, 1 / sqrt(var + eps) */
   s->saved[0] = s->out[0];
   s->saved[1] = s->saved[2] = (sl_spec){SL_F32, 1, {g.o}};

@@ -8,14 +8,24 @@
 #include "base/alloc.h"
 #include "ops/profile.h"
 
+/* What backward does at a node. */
+typedef enum node_kind {
+  CALL,   /* runs the op's backward */
+  REPLAY, /* computes a part of the graph again: sl_tape_replay */
+  SOURCE, /* the input of such a part: keeps its gradient for who asked */
+} node_kind;
+
 /* One recorded call. base first: tensor/ frees a node through it. */
 typedef struct call_node {
   sl_node base;
+  node_kind kind;
   sl_op_id id;
   uint64_t number; /* order of recording */
   int n_in, n_out, n_saved, done;
-  int queued;  /* backward: already in the list of nodes to visit */
-  char *layer; /* who recorded it; owned or NULL */
+  int queued;        /* backward: already in the list of nodes to visit */
+  char *layer;       /* who recorded it; owned or NULL */
+  sl_replay replay;  /* of REPLAY */
+  sl_tensor *gained; /* of SOURCE, after backward; owned */
   sl_tensor *saved[SL_OP_MAX_SAVED];
   sl_tensor *out[SL_OP_MAX_OUT];  /* detached copies, if the op needs them */
   sl_spec shape[SL_OP_MAX_OUT];   /* of the results */
@@ -70,6 +80,8 @@ static void free_node(sl_node *base) {
     n = (call_node *)doomed;
     doomed = (sl_node *)(uintptr_t)n->number;
     clear_node(n);
+    if (n->kind == REPLAY) n->replay.free(n->replay.context);
+    sl_tensor_release(n->gained);
     sl_free(n->layer);
     sl_free(n);
   }
@@ -80,16 +92,33 @@ static void node_release(call_node *n) {
   if (atomic_fetch_sub(&n->base.refs, 1) == 1) free_node(&n->base);
 }
 
-sl_status sl_tape_record(sl_op_id id, const sl_call *c, int n_saved) {
-  const sl_op *op = sl_op_get(id);
-  call_node *n = sl_alloc(1, sizeof *n + (size_t)c->n_in * sizeof *n->in);
-  SL_REQUIRE(n, SL_ENOMEM, "no memory for the tape");
+static call_node *new_node(node_kind kind, int n_in, int n_out) {
+  call_node *n = sl_alloc(1, sizeof *n + (size_t)n_in * sizeof *n->in);
+  if (!n) {
+    (void)!sl_fail(SL_ENOMEM, "no memory for the tape");
+    return NULL;
+  }
   atomic_init(&n->base.refs, 1);
   n->base.free = free_node;
-  n->id = id;
+  n->kind = kind;
   n->number = ++recorded;
-  n->n_in = c->n_in;
-  n->n_out = op->n_out ? op->n_out : 1;
+  n->n_in = n_in;
+  n->n_out = n_out;
+  return n;
+}
+
+/* t becomes result i of n. */
+static void own_node(sl_tensor *t, call_node *n, int i) {
+  t->node = &n->base;
+  t->node_out = i;
+  atomic_fetch_add(&n->base.refs, 1);
+}
+
+sl_status sl_tape_record(sl_op_id id, const sl_call *c, int n_saved) {
+  const sl_op *op = sl_op_get(id);
+  call_node *n = new_node(CALL, c->n_in, op->n_out ? op->n_out : 1);
+  if (!n) return SL_ENOMEM;
+  n->id = id;
   n->n_saved = n_saved;
   if (sl_layer_get()) n->layer = sl_strdup(sl_layer_get());
   if (op->opts_size) memcpy(n->opts, c->opts, op->opts_size);
@@ -106,12 +135,25 @@ sl_status sl_tape_record(sl_op_id id, const sl_call *c, int n_saved) {
   }
   for (int i = 0; i < n->n_out && status == SL_OK; i++) {
     if (!c->out[i] || !sl_dtype_is_float(c->out[i]->dtype)) continue;
-    c->out[i]->node = &n->base;
-    c->out[i]->node_out = i;
-    atomic_fetch_add(&n->base.refs, 1);
+    own_node(c->out[i], n, i);
   }
   node_release(n);
   return status;
+}
+
+sl_status sl_tape_replay(sl_tensor *y, sl_tensor *x, sl_replay r) {
+  call_node *n = new_node(REPLAY, 1, 1);
+  if (!n) {
+    r.free(r.context);
+    return SL_ENOMEM;
+  }
+  n->replay = r;
+  n->in[0] = sl_tensor_retain(x);
+  if (sl_layer_get()) n->layer = sl_strdup(sl_layer_get());
+  sl_spec_like(&n->shape[0], y);
+  own_node(y, n, 0);
+  node_release(n);
+  return SL_OK;
 }
 
 /* --- leaves --------------------------------------------------------------- */
@@ -247,7 +289,49 @@ static sl_status run_profiled(const call_node *n, const sl_call *c) {
   return status;
 }
 
+/* The part's graph, from a copy of x whose gradient comes back as `gained`. */
+static sl_status differentiate_part(call_node *n, sl_tensor *x) {
+  sl_tensor *y = NULL;
+  const int was = sl_tape_enable(1);
+  sl_status status = n->replay.run(n->replay.context, x, &y);
+  sl_tape_enable(was);
+  if (status == SL_OK && !sl_tensor_same_shape(y, n->dout[0]))
+    status = sl_fail(SL_ESHAPE, "computed again it gives %s", sl_shape_text(y));
+  /* Of a part without parameters and gradients nothing is to be done. */
+  if (status == SL_OK && y->node) status = sl_backward(y, n->dout[0]);
+  sl_tensor_release(y);
+  return status;
+}
+
+static sl_status add_gained(sl_tensor *x, sl_tensor *gained) {
+  sl_tensor *place;
+  char add;
+  SL_TRY(place_for(x, &place, &add));
+  return place->backend->copy(place, gained, add);
+}
+
+static sl_status visit_replay(call_node *n) {
+  sl_tensor *x = n->in[0], *copy = NULL;
+  call_node *source = new_node(SOURCE, 0, 1);
+  if (!source) return SL_ENOMEM;
+  sl_status status = sl_tensor_detach(&copy, x);
+  if (status == SL_OK) {
+    own_node(copy, source, 0);
+    status = differentiate_part(n, copy);
+  }
+  if (status == SL_OK && source->gained && (x->requires_grad || x->node))
+    status = add_gained(x, source->gained);
+  sl_tensor_release(copy);
+  node_release(source);
+  return status;
+}
+
 static sl_status visit(call_node *n) {
+  if (n->kind == REPLAY) return visit_replay(n);
+  if (n->kind == SOURCE) {
+    n->gained = sl_tensor_retain(n->dout[0]);
+    return SL_OK;
+  }
   const sl_op *op = sl_op_get(n->id);
   sl_tensor *din[SL_OP_MAX_IN] = {0};
   char add[SL_OP_MAX_IN] = {0};
@@ -269,6 +353,10 @@ static sl_status visit(call_node *n) {
   return (sl_profile_on ? run_profiled : run_backward)(n, &c);
 }
 
+static const char *name_of(const call_node *n) {
+  return n->kind == CALL ? sl_op_get(n->id)->name : "a checkpoint";
+}
+
 static sl_status visit_all(node_list *l) {
   for (size_t i = 0; i < l->n; i++) {
     call_node *n = l->at[i];
@@ -278,9 +366,9 @@ static sl_status visit_all(node_list *l) {
     if (has_dout(n)) {
       const sl_status status = visit(n);
       if (status != SL_OK)
-        return sl_fail_in(
-            status, "backward of %s%s%s: ", sl_op_get(n->id)->name,
-            n->layer ? " in layer " : "", n->layer ? n->layer : "");
+        return sl_fail_in(status, "backward of %s%s%s: ", name_of(n),
+                          n->layer ? " in layer " : "",
+                          n->layer ? n->layer : "");
     }
     n->done = 1;
     clear_node(n);

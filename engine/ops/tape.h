@@ -37,6 +37,20 @@ sl_tensor *sl_grad(const sl_tensor *leaf);
  * a view into one arena); retained. */
 SL_MUST_USE sl_status sl_grad_place(sl_tensor *leaf, sl_tensor *place);
 
+/* A part of the graph that backward computes again instead of keeping it. */
+typedef struct sl_replay {
+  /* *y = the part's result for x, called with recording on: its graph is
+   * differentiated at once. Gives a reference. */
+  sl_status (*run)(void *context, sl_tensor *x, sl_tensor **y);
+  void (*free)(void *context);
+  void *context;
+} sl_replay;
+
+/* y, which was computed from x while nothing was recorded, gets a node that
+ * keeps only x: backward runs r and differentiates what that computes. r is
+ * the tape's from here on, also after a failure. */
+SL_MUST_USE sl_status sl_tape_replay(sl_tensor *y, sl_tensor *x, sl_replay r);
+
 /* For op.c: records the call c of op id; c->out[i] become its results. */
 SL_MUST_USE sl_status sl_tape_record(sl_op_id id, const sl_call *c,
                                      int n_saved);

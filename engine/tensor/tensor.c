@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/room.h"
 
 static _Atomic int64_t live;
 
@@ -21,9 +22,10 @@ static sl_status storage_new(sl_storage **out, const sl_backend *backend,
     sl_free(s);
     return sl_fail(SL_ENOMEM,
                    "no memory on %s for a tensor of %.1f MiB; %.1f MiB are in "
-                   "use",
+                   "use, %.1f MiB are free",
                    backend->name, (double)bytes / (1 << 20),
-                   (double)backend->used() / (1 << 20));
+                   (double)backend->used() / (1 << 20),
+                   (double)sl_memory_room() / (1 << 20));
   }
   atomic_init(&s->refs, 1);
   s->backend = backend;

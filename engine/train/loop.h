@@ -131,6 +131,8 @@ struct sl_loop {
   int n_epoch;
   int start_epoch;          /* resuming: epochs before this one are done */
   int64_t start_iter;       /* and this many batches of it */
+  double start_seconds;     /* which took so long */
+  int resumes;              /* the recorder has what was seen so far */
   int has_train, has_valid; /* sets without a loader are left out */
   sl_optim *optim;          /* for schedules and the rate column, or NULL */
   const sl_scheduled *scheduled;

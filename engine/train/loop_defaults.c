@@ -151,7 +151,7 @@ static void show(sl_loop *l, sl_event e) {
 
 static sl_flow record(sl_loop *l, sl_event e) {
   if (e == SL_ON_before_fit) {
-    sl_recorder_start(l->recorder);
+    if (!l->resumes) sl_recorder_start(l->recorder);
     if (l->table) print_header(l);
   } else if (e == SL_ON_before_epoch || e == SL_ON_before_validate) {
     sl_recorder_valid_start(l->recorder);
@@ -166,6 +166,7 @@ static sl_flow record(sl_loop *l, sl_event e) {
 sl_flow sl_loop_middle(sl_loop *l, sl_event e) {
   if (e == SL_ON_before_epoch) {
     l->epoch_started = sl_clock();
+    if (l->epoch == l->start_epoch) l->epoch_started -= l->start_seconds;
     l->trained = 0;
   }
   if (e == SL_ON_after_train) l->trained = 1;

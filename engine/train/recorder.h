@@ -69,6 +69,14 @@ void sl_recorder_valid_start(sl_recorder *r);
 /* values: n_metrics of them. */
 void sl_recorder_valid(sl_recorder *r, double loss, const double *values,
                        double size);
+/* Everything as n numbers, for checkpoints; free with sl_free. unpack believes
+ * none of them: SL_EDATA for what pack cannot have made with as many
+ * metrics. */
+SL_MUST_USE sl_status sl_recorder_pack(const sl_recorder *r, double **out,
+                                       int64_t *n);
+SL_MUST_USE sl_status sl_recorder_unpack(sl_recorder *r, const double *from,
+                                         int64_t n);
+
 SL_MUST_USE sl_status sl_recorder_row(sl_recorder *r, const sl_row *row);
 
 #endif

@@ -13,7 +13,7 @@
 #include "base/alloc.h"
 #include "train/safetensors_internal.h"
 
-enum { HEADER_MAX = 100000000 };
+enum { HEADER_MAX = 100000000, DEEPEST = 4 };
 
 static const struct {
   const char *name;
@@ -185,11 +185,33 @@ static sl_status check_layout(sl_st_file *f, uint64_t rest) {
   return SL_OK;
 }
 
+/* Lists in objects in an object: no header needs more, and the JSON reader's
+ * recursion should not be the file's to choose. */
+static int nests_deeper(const char *text, size_t n, int most) {
+  int depth = 0, quoted = 0;
+  for (size_t i = 0; i < n; i++) {
+    const char c = text[i];
+    if (quoted) {
+      i += c == '\\';
+      quoted = c != '"';
+    } else if (c == '"') {
+      quoted = 1;
+    } else if (c == '{' || c == '[') {
+      if (++depth > most) return 1;
+    } else if (c == '}' || c == ']') {
+      depth--;
+    }
+  }
+  return 0;
+}
+
 static sl_status parse_text(sl_st_file *f, const char *text, size_t n,
                             uint64_t rest) {
   json_error_t error;
   SL_REQUIRE(n > 0 && text[0] == '{', SL_EDATA,
              "%s is not a safetensors file: its header is no JSON", f->path);
+  SL_REQUIRE(!nests_deeper(text, n, DEEPEST), SL_EDATA,
+             "%s: bad header: nested more than %d deep", f->path, DEEPEST);
   json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
   SL_REQUIRE(j, SL_EDATA, "%s: bad header: %s", f->path, error.text);
   sl_status status = parse_header(f, j);

@@ -25,8 +25,9 @@ const char *sl_st_dtype_name(sl_st_dtype d); /* "BF16" */
 
 /* Convolution weights: our (O, H, W, I) to and from PyTorch's (O, I, H, W). */
 enum {
-  SL_ST_OIHW = 1,  /* all tensors of rank 4 are in that layout in the file */
-  SL_ST_INT64 = 2, /* writing: i32 goes out as I64, as PyTorch counts */
+  SL_ST_OIHW = 1,     /* all tensors of rank 4 are in that layout in the file */
+  SL_ST_INT64 = 2,    /* writing: i32 goes out as I64, as PyTorch counts */
+  SL_ST_CHECKSUM = 4, /* writing: metadata "xxh3", of all tensors' bytes */
 };
 
 /* --- reading ---------------------------------------------------------------
@@ -59,6 +60,9 @@ typedef struct sl_st_file {
  */
 SL_MUST_USE sl_status sl_st_open(sl_st_file *f, const char *path);
 void sl_st_close(sl_st_file *f); /* more than once is allowed */
+
+/* Reads all of a file that has a checksum; SL_EDATA if it is another one. */
+SL_MUST_USE sl_status sl_st_verify(const sl_st_file *f);
 
 /* Position of a tensor, -1: not there. Value of a metadata key, or NULL. */
 int sl_st_find(const sl_st_file *f, const char *name);

@@ -4,6 +4,10 @@
 
 #include "train/safetensors.h"
 
+/* The metadata key, and its value's room. */
+#define SL_ST_CHECKSUM_KEY "xxh3"
+enum { SL_ST_CHECKSUM_ROOM = 17 };
+
 uint64_t sl_st_dtype_size(sl_st_dtype d);
 
 /* n bytes of the file, from its byte `at` on. */

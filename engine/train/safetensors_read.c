@@ -1,5 +1,8 @@
 /* safetensors_read.c -- one tensor's bytes become a tensor. */
+#include <stdio.h>
 #include <string.h>
+
+#include <xxhash.h>
 
 #include "base/alloc.h"
 #include "train/safetensors_internal.h"
@@ -118,5 +121,50 @@ sl_status sl_st_read(const sl_st_file *f, int i, int flags,
   } else {
     sl_tensor_release(t);
   }
+  return status;
+}
+
+/* --- checksum --------------------------------------------------------------
+ */
+
+/* In pieces: a file may be larger than memory. */
+static sl_status hash_file(const sl_st_file *f, uint64_t bytes, char *buffer,
+                           size_t room, XXH3_state_t *hash) {
+  for (uint64_t at = 0; at < bytes; at += room) {
+    const size_t n = bytes - at < room ? (size_t)(bytes - at) : room;
+    SL_TRY(sl_st_read_at(f, buffer, n, f->data + at));
+    XXH3_64bits_update(hash, buffer, n);
+  }
+  return SL_OK;
+}
+
+static sl_status compare(const sl_st_file *f, const char *want,
+                         XXH3_state_t *hash) {
+  char have[SL_ST_CHECKSUM_ROOM];
+  snprintf(have, sizeof have, "%016llx",
+           (unsigned long long)XXH3_64bits_digest(hash));
+  SL_REQUIRE(!strcmp(have, want), SL_EDATA,
+             "%s is damaged: the checksum of its tensors is %s, not %s",
+             f->path, have, want);
+  return SL_OK;
+}
+
+sl_status sl_st_verify(const sl_st_file *f) {
+  enum { ROOM = 1 << 20 };
+  const char *want = sl_st_meta(f, SL_ST_CHECKSUM_KEY);
+  if (!want) return SL_OK;
+  char *buffer = sl_alloc(ROOM, 1);
+  XXH3_state_t *hash = XXH3_createState();
+  sl_status status = SL_OK;
+  if (!buffer || !hash) {
+    status = sl_fail(SL_ENOMEM, "out of memory for reading %s", f->path);
+  } else {
+    XXH3_64bits_reset(hash);
+    status =
+        hash_file(f, f->n ? f->entry[f->n - 1].end : 0, buffer, ROOM, hash);
+    if (status == SL_OK) status = compare(f, want, hash);
+  }
+  XXH3_freeState(hash);
+  sl_free(buffer);
   return status;
 }

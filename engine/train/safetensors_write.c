@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <jansson.h>
+#include <xxhash.h>
 
 #include "base/alloc.h"
 #include "train/safetensors_internal.h"
@@ -84,10 +85,15 @@ static sl_status add_items(json_t *header, const sl_st_item *items, int n,
 
 typedef struct output {
   FILE *file;
-  const char *path; /* as messages name it */
+  XXH3_state_t *hash; /* instead of the file: only sums up */
+  const char *path;   /* as messages name it */
 } output;
 
 static sl_status put(const output *o, const void *data, size_t n) {
+  if (o->hash) {
+    XXH3_64bits_update(o->hash, data, n);
+    return SL_OK;
+  }
   if (n && fwrite(data, 1, n, o->file) != n)
     return sl_fail(SL_EIO, "cannot write %s: %s", o->path, strerror(errno));
   return SL_OK;
@@ -151,6 +157,33 @@ static sl_status put_all(const output *o, const char *header,
   return SL_OK;
 }
 
+static sl_status checksum(const char *path, const sl_st_item *items, int n,
+                          int flags, char text[SL_ST_CHECKSUM_ROOM]) {
+  const output o = {NULL, XXH3_createState(), path};
+  SL_REQUIRE(o.hash, SL_ENOMEM, "out of memory for writing %s", path);
+  XXH3_64bits_reset(o.hash);
+  sl_status status = SL_OK;
+  for (int i = 0; i < n && status == SL_OK; i++)
+    status = put_tensor(&o, items[i].tensor, flags);
+  snprintf(text, SL_ST_CHECKSUM_ROOM, "%016llx",
+           (unsigned long long)XXH3_64bits_digest(o.hash));
+  XXH3_freeState(o.hash);
+  return status;
+}
+
+static sl_status add_checksum(json_t *header, const char *path,
+                              const sl_st_item *items, int n, int flags) {
+  char text[SL_ST_CHECKSUM_ROOM];
+  SL_TRY(checksum(path, items, n, flags, text));
+  json_t *pairs = json_object_get(header, "__metadata__");
+  if (!pairs) {
+    pairs = json_object();
+    json_object_set_new(header, "__metadata__", pairs);
+  }
+  json_object_set_new(pairs, SL_ST_CHECKSUM_KEY, json_string(text));
+  return SL_OK;
+}
+
 /* --- the file --------------------------------------------------------------
  */
 
@@ -188,7 +221,7 @@ static void sync_folder(const char *path) {
 static sl_status write_named(const char *path, char *name, size_t size,
                              const char *header, const sl_st_item *items, int n,
                              int flags) {
-  output o = {NULL, path};
+  output o = {NULL, NULL, path};
   SL_TRY(open_beside(path, name, size, &o.file));
   sl_status status = put_all(&o, header, items, n, flags);
   if (fclose(o.file) && status == SL_OK)
@@ -219,6 +252,8 @@ sl_status sl_st_write(const char *path, const sl_st_item *items, int n,
   json_t *header = json_object();
   char *text = NULL;
   sl_status status = n_meta ? add_meta(header, meta, n_meta) : SL_OK;
+  if (status == SL_OK && flags & SL_ST_CHECKSUM)
+    status = add_checksum(header, path, items, n, flags);
   if (status == SL_OK) status = add_items(header, items, n, flags);
   if (status == SL_OK) {
     text = json_dumps(header, JSON_COMPACT | JSON_PRESERVE_ORDER);

@@ -30,7 +30,7 @@ local names = {
   callbacks = "Callback Mixup MixUp CutMix GradientAccumulation GradientClip "
     .. "TerminateOnNaN CSVLogger ShortEpoch ProgressiveResize EMA "
     .. "EarlyStopping EarlyStoppingCallback SaveModel SaveModelCallback "
-    .. "ReduceLROnPlateau BnFreeze LookaheadEMA TrainFor",
+    .. "Checkpoint ReduceLROnPlateau BnFreeze LookaheadEMA TrainFor",
   model_file = "load_learner",
 }
 

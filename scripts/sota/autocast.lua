@@ -20,13 +20,25 @@ function autocast.input(x)
   return x
 end
 
+function autocast.enabled() return on end
+
+local restore = {__close = function(t) on = t[1] end}
+
+--- f(x), with or without rounding.
+---@param enabled boolean
+---@param f function|Module
+---@param x tensor
+function autocast.set(enabled, f, x)
+  local was <close> = setmetatable({on}, restore)
+  on = enabled
+  return f(x)
+end
+
 --- model(x) in bf16; the result is f32.
 ---@param model function|Module of one tensor, gives one (or anything else)
 ---@param x tensor
 function autocast.run(model, x)
-  local was <close> = setmetatable({on}, {__close = function(t) on = t[1] end})
-  on = true
-  local y = model(x)
+  local y = autocast.set(true, model, x)
   if core.is_tensor(y) and y:dtype() == "bf16" then
     return core.cast(y, {dtype = "f32"})
   end

@@ -55,12 +55,15 @@ local function pictures()
 end
 
 local function formats(found)
-  local can, cannot = {}, {}
+  local can, cannot, blocked = {}, {}, {}
   for _, f in ipairs(found.formats) do
-    local list = f.readable and can or cannot
+    local list = not f.readable and cannot or f.blocked and blocked or can
     list[#list + 1] = f.name
   end
   line("reads", "%s", table.concat(can, ", "))
+  if #blocked > 0 then
+    line("blocked", "%s: only with --allow-untrusted-images", table.concat(blocked, ", "))
+  end
   if #cannot > 0 then
     line("cannot read", "%s (this libvips was built without)", table.concat(cannot, ", "))
   end

@@ -195,6 +195,8 @@ local function run(self, n_epoch, schedule, o)
   local wd = o.wd or self.wd
   if wd then self.opt:set("wd", wd) end
   local spec = spec_of(self, o.cbs)
+  local checkpoint = callbacks.with(spec.cbs, "resume_fit")
+  if checkpoint and checkpoint:resume_fit(self, n_epoch) then return self end
   local base = self.epochs_done
   local function epoch_of(epoch) return base + epoch end
   spec.n_epoch, spec.schedule, spec.optim = n_epoch, schedule, self.opt
@@ -207,6 +209,7 @@ local function run(self, n_epoch, schedule, o)
   for _, cb in ipairs(spec.cbs) do
     if cb.configure then cb:configure(spec, self) end
   end
+  if checkpoint then checkpoint:begin(spec, self) end
   local before = self.recorder
   local count <close> = setmetatable({}, {__close = function()
     if self.recorder == before then return end -- it never began

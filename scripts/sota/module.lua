@@ -3,6 +3,7 @@
 -- printing.
 local core = require "sota.core"
 local check = require "sota.check"
+local recompute = require "sota.recompute"
 
 local nn = {}
 
@@ -24,7 +25,7 @@ function nn.Parameter(t, options)
   return t:requires_grad(true):keep()
 end
 
-local Module = {is_module = true, name = "Module"}
+local Module = {is_module = true, name = "Module", checkpoint = false}
 nn.Module = Module
 
 -- Fields of an instance that start with "_" are the protocol's own:
@@ -129,9 +130,16 @@ function Module.__call(self, ...)
   depth = depth + 1
   running[depth] = core.layer(path_of(self))
   local guard <close> = leave
+  if self.checkpoint and self.training and select("#", ...) == 1 then
+    return recompute.checkpoint(function(x) return self:forward(x) end, ...)
+  end
   if watcher then return watch(self, self:forward(...)) end
   return self:forward(...)
 end
+
+--- nn.checkpoint(f, x): f(x), of which backward keeps only x and computes the
+--- rest again. module.checkpoint = true does it to a module in training.
+nn.checkpoint = recompute.checkpoint
 
 --- Runs f(...); after each module's forward meanwhile, calls
 --- hook(module, path, outputs...). Path is nil for the outermost.

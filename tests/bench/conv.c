@@ -157,9 +157,9 @@ static void run_alone(void *context, int worker, int n) {
   for (int i = -1; i < a->steps; i++) {
     sl_pool_barrier();
     const double start = now();
-    must(sl_dnnl_run(a->p[0], worker, x, w, y, scratch));
-    if (a->p[1]) must(sl_dnnl_run(a->p[1], worker, y, w, x, scratch));
-    must(sl_dnnl_run(a->p[2], worker, x, y, w, scratch));
+    must(sl_dnnl_run(a->p[0], worker, x, w, NULL, y, scratch));
+    if (a->p[1]) must(sl_dnnl_run(a->p[1], worker, y, w, NULL, x, scratch));
+    must(sl_dnnl_run(a->p[2], worker, x, y, NULL, w, scratch));
     if (i >= 0 && worker == 0) a->ms[i] = now() - start;
   }
   sl_dnnl_leave(was);
@@ -176,7 +176,7 @@ static double time_alone(const layer *l, const sl_conv_geometry *g, int steps) {
   a.y = (size_t)(share.n * g->oh * g->ow * g->o) * sizeof(float);
   for (int i = 0; i < 3; i++) {
     if (i == SL_DNNL_DGRAD && l->c == 3) continue;
-    must(sl_dnnl_get(&a.p[i], (sl_dnnl_kind)i, SL_F32, &share));
+    must(sl_dnnl_get(&a.p[i], (sl_dnnl_kind)i, SL_DNNL_PLAIN, SL_F32, &share));
     const size_t w = sl_dnnl_weight_bytes(a.p[i]);
     const size_t s = sl_dnnl_scratch_bytes(a.p[i]);
     a.w = w > a.w ? w : a.w;

@@ -229,6 +229,11 @@ check.test("an image that cannot be read: by name, or passed over", function()
     for _, dl in ipairs{dls.train, dls.valid} do
       for _, x in dl:batches() do n = n + x:shape(1) end
     end
+    local list = folder.path .. "/bad_images.csv"
+    local skipped = dls:bad_images(list)
+    local csv = data.read_csv(list)
+    check.equal({#csv, csv[1].path, csv[1].reason}, {1, skipped[1].path, skipped[1].reason})
+    assert(csv[1].path:find "zzz.jpg$" and csv[1].reason:find "not an image")
     return n, #dls.train:bad() + #dls.valid:bad()
   end
   check.fails("zzz.jpg", read, "error")

@@ -13,8 +13,11 @@
 -- methods. What the loop itself looks at: order (0; those below 50 come before
 -- the recorder), run_train and run_valid (false: not for those batches), run
 -- (false: not at all). What lr_find looks at: trial (false: not in its trial
--- run). configure(self, spec, learn) is called when a fit begins. A callback without options or state of its own can also
--- be a plain table: cbs = {after_epoch = function(self, learn) ... end}.
+-- run). configure(self, spec, learn) is called when a fit begins. What a
+-- checkpoint keeps: the fields that are listed in `state` (numbers, strings,
+-- booleans), and tensors(self), a list of tensors that it fills again. A
+-- callback without options or state of its own can also be a plain table:
+-- cbs = {after_epoch = function(self, learn) ... end}.
 local core = require "sota.core"
 local check = require "sota.check"
 
@@ -81,6 +84,13 @@ function base.is_class(v) return getmetatable(v) == Class end
 local function is_one(v)
   if type(v) ~= "table" then return false end
   return base.is_class(getmetatable(v)) or (#v == 0 and next(v) ~= nil)
+end
+
+--- The first of a flat list that has the method, or nil.
+function base.with(list, method)
+  for _, cb in ipairs(list) do
+    if type(cb[method]) == "function" then return cb end
+  end
 end
 
 --- Appends what a user gave as cbs (a callback, its class, a plain table of

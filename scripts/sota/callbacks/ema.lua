@@ -17,7 +17,7 @@ local base = require "sota.callbacks.base"
 --- false}): validation, SaveModel, and the model when the fit is over, have the
 --- averages.
 local EMA = base.Callback{
-  name = "EMA", trial = false,
+  name = "EMA", trial = false, state = {"steps"},
   options = {
     {"decay", "number", 0.9999, min = 0, max = 1}, {"warmup", "boolean", true},
     {"warmup_gamma", "number", 1, min = 1e-9},
@@ -100,6 +100,12 @@ function EMA:configure(_, learn)
   close(self, learn)
   self:start(learn.model)
   learn.ema = self
+end
+
+-- For checkpoints: the averages, outside of the model.
+function EMA:tensors()
+  if self.inside then exchange(self) end
+  return self.lists.averages
 end
 
 function EMA:after_step() self:update() end

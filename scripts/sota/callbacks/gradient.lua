@@ -10,7 +10,7 @@ local gradient = {}
 --- leaves over counts for the next one.
 gradient.GradientAccumulation = base.Callback{
   name = "GradientAccumulation", order = 6, run_valid = false,
-  options = {{"n_acc", "integer", 32, min = 1}},
+  options = {{"n_acc", "integer", 32, min = 1}}, state = {"count"},
   before_fit = function(self) self.count = 0 end,
   after_loss = function(self, learn)
     learn.loss_grad = learn.loss_grad * (learn.bs / self.n_acc)

@@ -15,7 +15,7 @@ local EMA = require("sota.callbacks.ema").EMA
 --- LookaheadEMA(decay = 0.95, {k = 5, power = 3}): T is the number of steps of
 --- the fit.
 local LookaheadEMA = base.Callback{
-  name = "LookaheadEMA", trial = false,
+  name = "LookaheadEMA", trial = false, state = {"steps"},
   options = {
     {"decay", "number", 0.95, min = 0, max = 1}, {"k", "integer", 5, min = 1},
     {"power", "number", 3, min = 0},
@@ -64,6 +64,8 @@ end
 function LookaheadEMA:configure(_, learn)
   self:start(learn.model, learn.n_step)
 end
+
+function LookaheadEMA:tensors() return self.lists.averages end
 
 function LookaheadEMA:after_step() self:update() end
 

@@ -69,7 +69,7 @@ local function stop(self) self.fitting = false end
 
 -- A class of callbacks with the options of all trackers, then its own.
 local function tracker(class)
-  class.trial = false
+  class.trial, class.state = false, {"best", "best_epoch", "wait"}
   local options = {
     {"monitor", "string", "valid_loss"}, table.unpack(class.options),
   }

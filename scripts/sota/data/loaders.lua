@@ -243,6 +243,37 @@ function DataLoaders:__tostring()
   return table.concat(lines, "\n")
 end
 
+-- RFC 4180: a field in quotes where it must be.
+local function csv_field(text)
+  return text:find '[",\r\n]' and '"' .. text:gsub('"', '""') .. '"' or text
+end
+
+--- The images that were skipped so far (on_bad_image = "skip"), and why. With a
+--- file name, they are also written there as CSV, if there are any (a list of an
+--- earlier run is removed), and warned of in one line.
+---@param file? string such as "out/bad_images.csv"
+---@return {path: string, reason: string, set: string}[]
+function DataLoaders:bad_images(file)
+  local list = {}
+  for _, set in ipairs{"train", "valid"} do
+    for _, b in ipairs(self[set]:bad()) do
+      list[#list + 1] = {path = b.path, reason = b.reason, set = set}
+    end
+  end
+  if not file then return list end
+  if #list == 0 then
+    os.remove(file)
+    return list
+  end
+  local out <close> = assert(io.open(file, "w"))
+  out:write "path,set,reason\n"
+  for _, b in ipairs(list) do
+    out:write(csv_field(b.path), ",", b.set, ",", csv_field(b.reason), "\n")
+  end
+  warn(("%d images were skipped; %s lists them"):format(#list, file))
+  return list
+end
+
 function DataLoaders:close()
   self.train:close()
   self.valid:close()

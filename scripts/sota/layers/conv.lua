@@ -110,13 +110,12 @@ end
 -- An activation that is part of it has a name; others follow.
 local function fused(conv, norm, activation, x, residual)
   local name = activation and activation.fused
-  norm:count_batch()
   x = autocast.input(x)
   residual = residual and autocast.input(residual)
   local y = core.conv_bn_act(x, conv.weight, norm.weight, norm.bias,
     norm.running_mean, norm.running_var, residual, {
       stride = conv.stride, padding = conv.padding, groups = conv.groups,
-      eps = norm.eps, momentum = norm.momentum, training = norm.training,
+      eps = norm.eps, momentum = norm:count_batch(), training = norm.training,
       act = name or "none"})
   return activation and not name and activation(y) or y
 end

@@ -2,6 +2,7 @@
 local nn = require "sota.nn"
 local core = require "sota.core"
 local check = require "sota.check"
+local recompute = require "sota.recompute"
 
 local BatchNorm = nn.class "BatchNorm"
 BatchNorm.is_norm = true -- freezing and weight decay ask for it
@@ -36,15 +37,18 @@ function BatchNorm:after_load()
   self.batches = self.num_batches_tracked:item()
 end
 
---- Counts a batch when training; for layers that fuse the norm.
+--- Counts a batch when training, and gives the share that it has in the running
+--- statistics: none if backward computes it again. For layers that fuse the
+--- norm, too.
 function BatchNorm:count_batch()
+  if recompute.running() then return 0 end
   if self.training then self.batches = self.batches + 1 end
+  return self.momentum
 end
 
 function BatchNorm:forward(x)
-  self:count_batch()
   return core.batch_norm(x, self.weight, self.bias, self.running_mean,
-    self.running_var, {eps = self.eps, momentum = self.momentum,
+    self.running_var, {eps = self.eps, momentum = self:count_batch(),
                        training = self.training})
 end
 

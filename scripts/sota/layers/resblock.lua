@@ -22,6 +22,7 @@ local arguments = check.spec("ResBlock", {
   {"ks", "integer", 3, min = 1},
   {"pool", "callable|string", "avg", choices = {"avg", "max", "blur"}},
   {"pool_first", "boolean", true},
+  {"checkpoint", "boolean", false},
 })
 
 local function conv_path(a)
@@ -60,9 +61,10 @@ end
 
 --- nn.ResBlock(expansion, ni, nf, {stride = 1, groups = 1, reduction = 0,
 --- nh1, nh2, dw = false, g2 = 1, sa = false, sym = false, act = "relu",
---- ks = 3, pool = "avg", pool_first = true}): takes ni * expansion channels
---- and gives nf * expansion. reduction > 0 adds squeeze-and-excitation, sa
---- self-attention.
+--- ks = 3, pool = "avg", pool_first = true, checkpoint = false}): takes ni *
+--- expansion channels and gives nf * expansion. reduction > 0 adds
+--- squeeze-and-excitation, sa self-attention. checkpoint: backward keeps only
+--- the block's input and computes the rest again.
 function ResBlock:init(...)
   local a = arguments(...)
   local path = conv_path(a)
@@ -78,6 +80,7 @@ function ResBlock:init(...)
   self.convpath = nn.Sequential(path)
   self.idpath = nn.Sequential(id_path(a))
   self.act = act.activation(a.act, "ResBlock") or nn.Identity()
+  self.checkpoint = a.checkpoint
 end
 
 function ResBlock:forward(x)

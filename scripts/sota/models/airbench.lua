@@ -39,8 +39,7 @@ function ConvGroup:init(ni, nf, momentum)
 end
 
 local function options_of(n)
-  n:count_batch()
-  return {eps = n.eps, momentum = n.momentum, training = n.training,
+  return {eps = n.eps, momentum = n:count_batch(), training = n.training,
           act = "gelu"}
 end
 

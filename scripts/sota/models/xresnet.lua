@@ -28,12 +28,13 @@ local arguments = check.spec("XResNet", {
   {"ks", "integer", 3, min = 1},
   {"pool", "callable|string", "avg", choices = {"avg", "max", "blur"}},
   {"pool_first", "boolean", true},
+  {"checkpoint", "boolean", false},
   {"stem_pool", "callable|string", "max", choices = {"max", "blur"}},
 })
 
 -- Options that go on to every block, under the same names.
 local passed_on = {"sym", "groups", "reduction", "dw", "g2", "ks", "pool",
-                   "pool_first"}
+                   "pool_first", "checkpoint"}
 
 local function stage(a, ni, nf, blocks, stride, sa)
   local list = {}
@@ -78,6 +79,7 @@ end
 ---@field pool_first? boolean pool before the shortcut's convolution (true)
 ---@field stem_pool? string|table "max" (3x3, stride 2), "blur" or a class
 ---@field stride? integer of the first convolution (2)
+---@field checkpoint? boolean blocks keep only their input for backward
 ---@field widen? number factor on the widths of the stages (1)
 function XResNet:init(...)
   local a = arguments(...)
