@@ -412,6 +412,23 @@ function Learner:show_tta(...)
   return require "sota.draw.looks".show_tta(self, ...)
 end
 
+--- A picture of the maps that a layer makes of an image: draw/inside.lua.
+---@param path string an image file
+---@param options? {layer: string, n: integer, ncol: integer, to: string}
+---@return Picture
+function Learner:show_features(...)
+  return require "sota.draw.inside".show_features(self, ...)
+end
+
+--- A picture of the places of an image that speak for a class (Grad-CAM):
+--- draw/inside.lua.
+---@param path string an image file
+---@param options? {class: string|integer, layer: string, to: string}
+---@return Picture
+function Learner:show_cam(...)
+  return require "sota.draw.inside".show_cam(self, ...)
+end
+
 -- learn.recorder:plot_loss() and its like; loaded when the first is called.
 function core.recorder_meta.__index(_, name)
   return require "sota.draw.curves".recorder[name]
