@@ -138,10 +138,7 @@ static void pack(const sl_wgrad *w, const sl_packing *p, int64_t rows,
   if (w->type == SL_F32) {
     sl_pack_singles(p, first * rows, from, n * rows);
   } else if (w->product) {
-    const sl_bf16 *a = from;
-    sl_pack_pairs(p, first / 2, a, a + p->c, 2 * p->c, n / 2);
-    if (n % 2)
-      sl_pack_pairs(p, (first + n) / 2, a + (n - 1) * p->c, NULL, 0, 1);
+    sl_pack_adjacent(p, first, n, from);
   } else {
     pack_units(p, first, n, rows, from);
   }

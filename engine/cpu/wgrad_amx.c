@@ -147,14 +147,6 @@ static void pack_lines(const sl_packing *p, const lines *l) {
   sl_pack_zeros(p, l->at + l->n * l->row, l->step - l->n * l->row);
 }
 
-/* Pairs of adjacent pixels. */
-static void pack_pixels(const sl_packing *p, int64_t first, int64_t n,
-                        const sl_bf16 *from) {
-  sl_pack_pairs(p, first / 2, from, from + p->c, 2 * p->c, n / 2);
-  if (n % 2)
-    sl_pack_pairs(p, (first + n) / 2, from + (n - 1) * p->c, NULL, 0, 1);
-}
-
 /* One plane: the pixels from (h, v) on. */
 static void pack_plane(const sl_wgrad *w, const sl_packing *p, int64_t base,
                        int64_t pair, const sl_bf16 *a, const sl_bf16 *b,
@@ -200,7 +192,7 @@ void sl_wgrad_amx_pack_x(const sl_wgrad *w, void *panels, int64_t all,
   pack_ends(&p, w->places.planes, places, w->places.head,
             (all + 1) / 2 * w->places.step, first == 0, first + n == all);
   if (w->product) {
-    pack_pixels(&p, first, n, from);
+    sl_pack_adjacent(&p, first, n, from);
     return;
   }
   for (int64_t i = 0; i < n; i += 2) {
@@ -218,7 +210,7 @@ void sl_wgrad_amx_pack_y(const sl_wgrad *w, void *panels, int64_t all,
   pack_ends(&p, 1, y_places(w, all), 0, (all + 1) / 2 * w->places.step, 0,
             first + n == all);
   if (w->product) {
-    pack_pixels(&p, first, n, from);
+    sl_pack_adjacent(&p, first, n, from);
     return;
   }
   for (int64_t i = 0; i < n; i += 2) {

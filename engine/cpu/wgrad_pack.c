@@ -91,6 +91,13 @@ void sl_pack_pairs(const sl_packing *p, int64_t first, const sl_bf16 *a,
   pack_row_pairs(p, first, a, b, step, n);
 }
 
+void sl_pack_adjacent(const sl_packing *p, int64_t first, int64_t n,
+                      const sl_bf16 *from) {
+  sl_pack_pairs(p, first / 2, from, from + p->c, 2 * p->c, n / 2);
+  if (n % 2)
+    sl_pack_pairs(p, (first + n) / 2, from + (n - 1) * p->c, NULL, 0, 1);
+}
+
 void sl_pack_zeros(const sl_packing *p, int64_t first, int64_t n) {
   const int64_t row = 2 * p->width;
   sl_bf16 *to = (sl_bf16 *)(void *)p->to + first * row;
