@@ -170,6 +170,25 @@ check.test("where nothing can be written the fit does not begin", function()
   os.remove(folder)
 end)
 
+check.test("an end that cannot be written leaves the files before it", function()
+  clear(folder)
+  core.make_dirs(folder .. "/fit1.safetensors/x") -- no file can take its place
+  local sleep, waited = core.sleep, 0
+  core.sleep = function() waited = waited + 1 return waited < 3 end
+  local restore <close> = setmetatable({}, {__close = function()
+    core.sleep = sleep
+  end})
+  assert(script(), "it went on")
+  check.equal(waited, 3)
+  local left = 0
+  for _, name in ipairs(core.list_dir(folder)) do
+    if name:find "^fit1%-" then left = left + 1 end
+  end
+  check.equal(left, 3) -- keep
+  os.remove(folder .. "/fit1.safetensors/x")
+  clear(folder)
+end)
+
 check.test("keep; mistakes", function()
   clear(folder)
   script({batch = 14}, {every = "1 batches"})

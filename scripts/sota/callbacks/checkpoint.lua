@@ -62,6 +62,11 @@ function Checkpoint:init()
   self.fits, self.pause = 0, FIRST_PAUSE
 end
 
+-- The sentence of an error.
+local function reason(why)
+  return (tostring(why):gsub("\nstack traceback.*", ""))
+end
+
 local function say(learn, fmt, ...)
   if not learn.quiet then io.stderr:write(fmt:format(...), "\n") end
 end
@@ -138,7 +143,7 @@ local function try_to_read(learn, path)
   local ok, s = pcall(run_state.read, path)
   if ok then return s end
   say(learn, "checkpoint: %s cannot be used, trying the one before (%s)", path,
-    tostring(s):gsub("\nstack traceback.*", ""))
+    reason(s))
 end
 
 local function newest(self, learn, k)
@@ -256,10 +261,6 @@ local function save(self, learn)
   self.last, self.written, self.since = path, core.profile.clock(), 0
 end
 
-local function reason(why)
-  return (tostring(why):gsub("\nstack traceback.*", ""))
-end
-
 -- Training goes on after a failure: it is said once, and tried again later.
 local function try_to_save(self, learn)
   local ok, why = pcall(save, self, learn)
@@ -327,27 +328,27 @@ function Checkpoint:interrupted(learn)
   end
 end
 
--- The end of hours of work is not given up because a disk is full.
+-- The end of hours of work is not given up because a disk is full. True: it is
+-- written.
 local function write_end(self, learn)
   local path, said = done_file(self, self.fits), false
   while true do
     local ok, why = pcall(self.write, self, learn, path, true)
-    if ok then return end
+    if ok then return true end
     if not tostring(why):find "cannot write" then error(why, 0) end
     if not said then
       say(learn, "checkpoint: %s; waiting until it can be written (Ctrl-C: go on "
         .. "without)", reason(why))
     end
     said = true
-    if not core.sleep(5) then return end
+    if not core.sleep(5) then return false end
   end
 end
 
 function Checkpoint:after_fit(learn)
   if not self.at then return end
   self.at = {epoch = learn.n_epoch + 1, iter = 0}
-  write_end(self, learn)
-  remove_all(under_way(self, self.fits))
+  if write_end(self, learn) then remove_all(under_way(self, self.fits)) end
   self.at = nil
 end
 
