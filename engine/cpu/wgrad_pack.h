@@ -22,8 +22,8 @@ void sl_pack_singles(const sl_packing *p, int64_t first, const float *from,
 void sl_pack_pairs(const sl_packing *p, int64_t first, const sl_bf16 *a,
                    const sl_bf16 *b, int64_t step, int64_t n);
 
-/* n dense rows, each with the next one, to the places of rows `first` (even) and
- * on; a single last one with zeros. */
+/* n dense rows, each with the next one, to the places of rows `first` (even)
+ * and on; a single last one with zeros. */
 void sl_pack_adjacent(const sl_packing *p, int64_t first, int64_t n,
                       const sl_bf16 *from);
 
