@@ -1,6 +1,7 @@
 /* test_device.c -- another device against the CPU: every operation, forward and
  * backward, in f32 and bf16; optimisers, copies, errors found in data. The
  * device is SL_TEST_DEVICE, or cuda; without it the suite is skipped. */
+#include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -529,6 +530,69 @@ START_TEST(host_memory_runs_out) {
 }
 END_TEST
 
+/* --- faults of the device ---------------------------------------------------
+ * The emulator (tests/cuda/emu.h) makes any call of CUDA's libraries fail. */
+
+static int64_t (*fail_at)(int64_t n, int for_ever);
+
+static void find_emulator(void) {
+  const char *path = getenv("SOTA_CUDA_PLUGIN");
+  void *module = path ? dlopen(path, RTLD_NOW | RTLD_NOLOAD) : NULL;
+  void *symbol = module ? dlsym(module, "cuda_emu_fail_at") : NULL;
+  memcpy(&fail_at, &symbol, sizeof symbol);
+}
+
+/* Forward and backward with the n-th call failing; 0: there was no n-th. What
+ * succeeds all the same (memory was asked for again) must be right. */
+static int run_failing(const t_inputs *c, int64_t n, const results *want) {
+  results got = {0};
+  inputs v;
+  sl_tensor *out[SL_OP_MAX_OUT] = {0}, *seed = NULL;
+  sl_seed(7);
+  inputs_make(&v, c, device, 0);
+  sl_backend_set_default(device);
+  fail_at(n, 0);
+  sl_status status = sl_op_run(c->id, v.in, c->n_in, c->opts, out);
+  if (status == SL_OK && out[0]->node) {
+    const int64_t left = fail_at(0, 0); /* the seed is the test's own */
+    seed = seed_of(out[0], device);
+    fail_at(left, 0);
+    status = sl_backward(out[0], seed);
+  }
+  if (status == SL_OK) status = device->synchronise();
+  const int64_t left = fail_at(0, 0);
+  sl_backend_set_default(&sl_cpu);
+  ck_assert_msg(status == SL_OK || strlen(sl_error()) > 10, "%s, call %lld: %s",
+                sl_op_get(c->id)->name, (long long)n, sl_error());
+  if (status == SL_OK) {
+    collect(&got, &v, out);
+    compare_all(sl_op_get(c->id)->name, want, &got, 2e-5);
+    results_free(&got);
+  }
+  for (int i = 0; i < SL_OP_MAX_OUT; i++)
+    sl_tensor_release(out[i]);
+  sl_tensor_release(seed);
+  inputs_free(&v);
+  return left == 0;
+}
+
+/* Nothing is left behind, and the next run is right. */
+START_TEST(every_call_fails) {
+  t_inputs c;
+  results want;
+  t_inputs_make(&c, case_at(_i));
+  ck_assert_int_eq(run_on(&sl_cpu, &c, 0, 1, &want), SL_OK);
+  device->trim(); /* so that memory must be asked for */
+  for (int64_t n = 1; run_failing(&c, n, &want); n++) {
+    ck_assert_int_eq(device->used(), 0);
+    ck_assert_int_lt(n, 2000);
+  }
+  results_free(&want);
+  t_inputs_free(&c);
+  same(case_at(_i), 0, 1, 2e-5);
+}
+END_TEST
+
 static int open_device(void) {
   const char *name = getenv("SL_TEST_DEVICE");
   device = sl_backend_find(name && *name ? name : "cuda");
@@ -563,6 +627,8 @@ int main(void) {
   tcase_add_test(tc, memory_is_counted);
   tcase_add_test(tc, too_large);
   tcase_add_loop_test(tc, host_memory_runs_out, 0, n);
+  find_emulator();
+  if (fail_at) tcase_add_loop_test(tc, every_call_fails, 0, n);
   suite_add_tcase(s, tc);
   return t_main(s);
 }
