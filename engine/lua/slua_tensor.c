@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/room.h"
 #include "lua/slua.h"
 #include "ops/tape.h"
 
@@ -322,12 +323,17 @@ static int is_tensor(lua_State *L) {
   return 1;
 }
 
-/* memory(): bytes in use and their peak, on the default device. */
+/* memory([restart [, free]]): bytes in use and their peak, which begins anew if
+ * restart, on the default device. free: also what more can be taken, once what
+ * is kept for later has been given back. */
 static int memory(lua_State *L) {
   const sl_backend *b = sl_backend_default();
   lua_pushinteger(L, b->used());
   lua_pushinteger(L, b->peak(lua_toboolean(L, 1)));
-  return 2;
+  if (!lua_toboolean(L, 2)) return 2;
+  b->trim();
+  lua_pushinteger(L, (lua_Integer)sl_memory_room());
+  return 3;
 }
 
 static int live_tensors(lua_State *L) {

@@ -12,6 +12,7 @@ local optim = require "sota.optim"
 local model_file = require "sota.model_file"
 local groups = require "sota.train.groups"
 local rates = require "sota.train.rates"
+local room = require "sota.train.room"
 
 local Learner = {}
 Learner.__name = "Learner"
@@ -215,7 +216,7 @@ local function run(self, n_epoch, schedule, o)
     if self.recorder == before then return end -- it never began
     self.epochs_done = base + #self.recorder.values
   end})
-  core.fit(spec)
+  room.fit(self, spec)
   return self
 end
 
@@ -409,6 +410,23 @@ end
 ---@return Picture
 function Learner:show_tta(...)
   return require "sota.draw.looks".show_tta(self, ...)
+end
+
+--- A picture of the maps that a layer makes of an image: draw/inside.lua.
+---@param path string an image file
+---@param options? {layer: string, n: integer, ncol: integer, to: string}
+---@return Picture
+function Learner:show_features(...)
+  return require "sota.draw.inside".show_features(self, ...)
+end
+
+--- A picture of the places of an image that speak for a class (Grad-CAM):
+--- draw/inside.lua.
+---@param path string an image file
+---@param options? {class: string|integer, layer: string, to: string}
+---@return Picture
+function Learner:show_cam(...)
+  return require "sota.draw.inside".show_cam(self, ...)
 end
 
 -- learn.recorder:plot_loss() and its like; loaded when the first is called.

@@ -327,6 +327,79 @@ check.test("show_tta: what learn:tta says of the file", function()
   finish(learn)
 end)
 
+check.test("Grad-CAM before a mean and a Linear is CAM: weights of the head times maps", function()
+  local nn = sota.nn
+  core.set("seed", 3)
+  local model = nn.Sequential{nn.Conv2d(3, 6, {kernel_size = 3, padding = 1}), nn.ReLU(), nn.AdaptiveAvgPool(1),
+                              nn.Flatten(), nn.Linear(6, 4)}:eval()
+  core.scope(function()
+    local x = check.pattern(5, {1, 3, 5, 7}, 2)
+    local maps = model[2](model[1](x)):detach()
+    local weight, cells = model[5].weight:detach(), maps:reshape(35, 6)
+    local seen = 0
+    for class = 1, 4 do
+      local scores = cells:matmul(weight:select{dim = 1, index = class}:reshape(6, 1)):reshape(35)
+      local most = scores:max():item()
+      local want = most > 0 and scores:relu() / most or scores * 0
+      if most > 0 then seen = seen + 1 end
+      local cam, _, k = require "sota.draw.inside".cam({model = model, dls = {}}, model[2], x, class)
+      check.equal({k, cam:shape()}, {class, {5, 7}})
+      check.close(cam:reshape(35):totable(), want:totable(), 1e-4)
+    end
+    assert(seen >= 2)
+    model:zero_grad()
+  end)
+end)
+
+check.test("show_cam: image and places; the model is left as it was", function()
+  local learn = demo.learner(path)
+  local file = learn.dls.valid.files:path(3)
+  learn.model:train()
+  local pic = learn:show_cam(file, {class = learn.dls.vocab[2]})
+  check.equal(#pic.cells, 2)
+  assert(pic.cells[2].title:find(learn.dls.vocab[2], 1, true) == 1)
+  assert((shown(pic, pic.cells[1]) - shown(pic, pic.cells[2])):abs():max():item() > 0.05)
+  for _, m in learn.model:modules() do
+    assert(m.training and rawget(m, "forward") == nil)
+  end
+  for _, p in learn.model:named_parameters() do
+    assert(p:requires_grad() and p:grad() == nil)
+  end
+  check.fails("class must be a name or a number from 1 to 10, not 11", learn.show_cam, learn, file, {class = 11})
+  check.fails("show_cam: no layer 'x' gives maps", learn.show_cam, learn, file, {layer = "x"})
+  assert(learn.model.training)
+  finish(learn)
+end)
+
+check.test("show_features: each map from its smallest value to its largest", function()
+  local learn = demo.learner(path)
+  local file = learn.dls.valid.files:path(3)
+  local maps
+  core.scope(function()
+    local dl <close> = learn.dls:test_dl(file)
+    local x
+    for _, xb in dl:batches(1) do x = xb:to "f32":clone() end
+    learn.model:eval()
+    core.no_grad(function()
+      sota.nn.watch(function(_, at, y)
+        if at == "1" then maps = y:select{dim = 1, index = 1}:clone():keep() end
+      end, learn.model, x)
+    end)
+  end)
+  local pic = learn:show_features(file, {layer = "1", n = 3})
+  check.equal(titles(pic), {"image", "1", "2", "3"})
+  for i = 1, 3 do
+    local map = maps:select{dim = 3, index = i}:contiguous()
+    local low, high = map:min():item(), map:max():item()
+    local want = (map - low) * (0.88 / math.max(high - low, 1e-12))
+    local image = shown(pic, pic.cells[i + 1]):select{dim = 3, index = 1}:contiguous()
+    check.close(image, want, 0.004)
+  end
+  maps:close()
+  check.fails("show_features: no layer 'x' gives maps; these do: 0 1 2", learn.show_features, learn, file, {layer = "x"})
+  finish(learn)
+end)
+
 -- --- mistakes -----------------------------------------------------------------
 
 check.test("mistakes", function()
@@ -356,7 +429,8 @@ end)
 check.test("each has its help", function()
   local lines, old = {}, print
   for _, name in ipairs{"show_batch", "show_results", "plot_loss", "plot_sched", "plot_metrics", "lr_find plot",
-                        "plot_confusion_matrix", "plot_top_losses", "show_filters", "show_tta", "save"} do
+                        "plot_confusion_matrix", "plot_top_losses", "show_filters", "show_tta", "show_features",
+                        "show_cam", "save"} do
     print = function(s) lines[#lines + 1] = s end
     local ok, why = pcall(sota.help, name)
     print = old

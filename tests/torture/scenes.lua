@@ -56,7 +56,7 @@ local actions = {
   open_scope = function(learn) core.scope(function() learn:fit(1) end) end,
   threads = function() core.set("threads", 1) core.set("threads", 2) end,
   no_memory = function() torture.fail_engine(3) end,
-  no_lua_memory = function() torture.fail_lua(40) end,
+  no_lua_memory = function() collectgarbage "stop" torture.fail_lua(40) end,
   collect_each = function() torture.collect_each(5) end,
   frozen = function(learn) learn:freeze_to(1) end,
   i32 = function(learn) learn.yb = core.full({4}, 99, {dtype = "i32"}) end,

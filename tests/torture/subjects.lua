@@ -9,6 +9,7 @@ local subjects = {}
 -- Never called: they end the process or wait for a person, or for ever.
 local left_out = {
   ["core.profile.peak"] = true, -- measures for seconds
+  ["core.sleep"] = true, -- does as it is told, for 1e308 seconds
   ["sota.options"] = true,      -- ends the process: tests/torture/exits.lua
 }
 

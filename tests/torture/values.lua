@@ -170,7 +170,11 @@ function V.raises()
 end
 
 function V.collects()
-  local function f() collectgarbage() return 1 end
+  local function f()
+    torture.fail_lua(0)
+    collectgarbage()
+    return 1
+  end
   return setmetatable({1}, {__index = f, __len = f, __call = f})
 end
 
@@ -185,6 +189,7 @@ function V.throws_table() error{code = {}} end
 function V.yields(...) return coroutine.yield(...) end
 function V.junk() return setmetatable({}, {__index = V}), 0/0, {} end
 function V.collects_garbage(x)
+  torture.fail_lua(0)
   collectgarbage()
   collectgarbage "step"
   return x

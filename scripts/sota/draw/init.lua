@@ -6,6 +6,7 @@ return {
   style = require "sota.draw.style",
   curves = require "sota.draw.curves",
   looks = require "sota.draw.looks",
+  inside = require "sota.draw.inside",
   answers = require "sota.draw.answers",
   batch = require "sota.draw.batch",
 }
