@@ -93,12 +93,12 @@ CU_KERNEL(CU_THREADS) avg_pool(cu_pool p, const void *x, void *y) {
     int64_t top, bottom, left, right;
     sl_axis_window(&p.h, o.h, &top, &bottom);
     sl_axis_window(&p.w, o.w, &left, &right);
-    const int64_t divisor =
-        sl_axis_divisor(&p.h, o.h) * sl_axis_divisor(&p.w, o.w);
     float sum = 0;
     for (int64_t h = top; h < bottom; h++)
       for (int64_t w = left; w < right; w++)
         sum += cu_load(x, p.dtype, element(o, p.h.in, p.w.in, p.c, h, w));
+    const int64_t divisor =
+        sl_axis_divisor(&p.h, o.h) * sl_axis_divisor(&p.w, o.w);
     cu_store(y, p.dtype, i, sum * (1 / (float)divisor));
   }
 }
