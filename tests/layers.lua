@@ -25,7 +25,7 @@ local owners = {
   ["^vips/"] = "data", ["^jpeglib"] = "data",
   ["^dnnl"] = "cpu", ["^oneapi/dnnl"] = "cpu",
   ["^cairo"] = "draw", ["^pango/"] = "draw", ["^chafa"] = "draw",
-  ["^cuda"] = "cuda", ["^cudnn"] = "cuda",
+  ["^cuda"] = "cuda", ["^cudnn"] = "cuda", ["^cublas"] = "cuda",
 }
 
 local bad, files = 0, 0

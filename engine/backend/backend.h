@@ -32,6 +32,7 @@ typedef struct sl_backend {
   void (*trim)(void);         /* give cached free memory back */
   int64_t (*used)(void);      /* bytes handed out and not freed */
   int64_t (*peak)(int reset); /* most of the above so far */
+  int64_t (*room)(void);      /* bytes that can still be had */
 
   /* The device in one line, cut to n bytes, for --doctor. */
   void (*describe)(char *out, size_t n);
@@ -61,14 +62,15 @@ typedef struct sl_backend {
 
 extern const sl_backend sl_cpu; /* always there: the reference */
 
-/* The backend of that name ("auto" is the best there is); NULL, with the
- * reason as this thread's message, when it cannot be used. */
+/* The backend of that name ("auto": the best there is; "cuda": "cuda:0");
+ * NULL, with the reason as this thread's message, when it cannot be used. */
 const sl_backend *sl_backend_find(const char *name);
 
-/* The i-th backend of this build, from 0; NULL past the last. */
-const sl_backend *sl_backend_at(int i);
+/* The i-th kind of backend, from 0. NULL with *why_not set: it cannot be used
+ * here, and why (until the next failure); NULL without: past the last. */
+const sl_backend *sl_backend_at(int i, const char **why_not);
 
-/* Where new tensors go unless told otherwise; sl_cpu at first. */
+/* Where new tensors go unless told otherwise: the best there is. */
 const sl_backend *sl_backend_default(void);
 void sl_backend_set_default(const sl_backend *b);
 

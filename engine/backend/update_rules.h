@@ -11,12 +11,9 @@
 #include <math.h>
 
 #include "backend/update.h"
+#include "base/portable.h"
 
-#ifdef __CUDACC__
-#define SL_RULE static inline __host__ __device__
-#else
-#define SL_RULE static inline
-#endif
+#define SL_RULE SL_PORTABLE
 
 #define SL_RULE_ARGS                                                           \
   const sl_update_coef *c, float q, float p, float g, float m, float s

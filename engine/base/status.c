@@ -1,19 +1,23 @@
 /* status.c -- the per-thread error message. */
 #include "base/status.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 static _Thread_local char message[1024];
 
-sl_status(sl_fail)(sl_status code, const char *fmt, ...) {
+sl_status sl_fail_list(sl_status code, const char *fmt, va_list list) {
   char text[sizeof message]; /* an argument may be sl_error() itself */
+  vsnprintf(text, sizeof text, fmt, list);
+  memcpy(message, text, sizeof message);
+  return code;
+}
+
+sl_status(sl_fail)(sl_status code, const char *fmt, ...) {
   va_list ap;
   va_start(ap, fmt);
-  vsnprintf(text, sizeof text, fmt, ap);
+  sl_fail_list(code, fmt, ap);
   va_end(ap);
-  memcpy(message, text, sizeof message);
   return code;
 }
 

@@ -6,6 +6,8 @@
 #ifndef SL_BASE_STATUS_H
 #define SL_BASE_STATUS_H
 
+#include <stdarg.h>
+
 typedef enum sl_status {
   SL_OK = 0,
   SL_EINVAL,     /* a bad argument */
@@ -24,6 +26,8 @@ typedef enum sl_status {
 /* Sets this thread's message and returns code. */
 sl_status sl_fail(sl_status code, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+sl_status sl_fail_list(sl_status code, const char *fmt, va_list list)
+    __attribute__((format(printf, 2, 0)));
 
 #ifdef __clang_analyzer__ /* it cannot see that what sl_fail returns is code   \
                            */

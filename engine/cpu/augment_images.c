@@ -224,8 +224,7 @@ static int aim(const job *k, desk *d, int64_t image) {
   sl_homography view;
   for (int i = 0; i < 9; i++)
     view.m[i] = (double)p[SL_AUGMENT_HOMOGRAPHY + i];
-  if (sl_homography_is_identity(&view) && k->sampled_h == k->h &&
-      k->sampled_w == k->w)
+  if (sl_homography_same(&view) && k->sampled_h == k->h && k->sampled_w == k->w)
     return 0;
   d->view.in = d->crop.image;
   if (averages(k)) {

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/room.h"
 #include "base/threads.h"
 #include "cpu/dnnl.h"
 
@@ -66,6 +67,7 @@ const sl_backend sl_cpu = {
     .bf16 = sl_cpu_bf16,
     .used = sl_cpu_used,
     .peak = sl_cpu_peak,
+    .room = sl_memory_room,
     .zero = zero,
     .upload = move,
     .download = move,

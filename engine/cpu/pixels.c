@@ -17,21 +17,6 @@
 
 typedef float pixel __attribute__((vector_size(16)));
 
-int sl_homography_is_identity(const sl_homography *h) {
-  for (int i = 0; i < 9; i++)
-    if (h->m[i] != (i % 4 == 0)) return 0;
-  return 1;
-}
-
-static sl_homography multiply(const sl_homography *a, const sl_homography *b) {
-  sl_homography out = {{0}};
-  for (int i = 0; i < 3; i++)
-    for (int j = 0; j < 3; j++)
-      for (int k = 0; k < 3; k++)
-        out.m[3 * i + j] += a->m[3 * i + k] * b->m[3 * k + j];
-  return out;
-}
-
 /* --- scratch -------------------------------------------------------------- */
 
 size_t sl_sampler_scratch(int64_t width) {
@@ -48,32 +33,10 @@ void sl_sampler_place(sl_sampler *s, int64_t width, void *scratch) {
 
 /* --- coordinates ---------------------------------------------------------- */
 
-/* Index k of n output pixels, counted from `first`, as scale * k + shift in
- * [-1, 1]. A single pixel lies in the middle. */
-static void normalised(int64_t n, int64_t first, int align, double *scale,
-                       double *shift) {
-  const double size = (double)n, from = (double)first;
-  if (n == 1 && align) {
-    *scale = *shift = 0;
-    return;
-  }
-  *scale = align ? 2 / (size - 1) : 2 / size;
-  *shift = align ? 2 * from / (size - 1) - 1 : (2 * from + 1) / size - 1;
-}
-
 void sl_sampler_aim(sl_sampler *s, const sl_homography *view, int64_t oh,
                     int64_t ow, int64_t top, int64_t left) {
-  const double w = (double)s->in.w, h = (double)s->in.h;
-  double sx, tx, sy, ty;
-  normalised(ow, left, s->align_corners, &sx, &tx);
-  normalised(oh, top, s->align_corners, &sy, &ty);
-  const sl_homography from = {{sx, 0, tx, 0, sy, ty, 0, 0, 1}};
-  const double kx = s->align_corners ? (w - 1) / 2 : w / 2;
-  const double ky = s->align_corners ? (h - 1) / 2 : h / 2;
-  const double half = s->align_corners ? 0 : 0.5;
-  const sl_homography to = {{kx, 0, kx - half, 0, ky, ky - half, 0, 0, 1}};
-  const sl_homography seen = multiply(view, &from);
-  s->map = multiply(&to, &seen);
+  s->map = sl_sample_map(view, s->align_corners, s->in.h, s->in.w, oh, ow, top,
+                         left);
 }
 
 /* Coordinates of one row lie in the taps' first weights. Without perspective
@@ -97,85 +60,43 @@ SL_INLINE void coordinates(const sl_sampler *s, int64_t i) {
   }
 }
 
-/* How coordinates are folded into the image: into [0, size - 1]; with zeros
- * around it [-1, size], where no tap has a weight. */
-typedef enum fold_kind { CLIP, MIRROR_CENTRES, MIRROR_EDGES } fold_kind;
-
-typedef struct fold_range {
-  float lo, hi;               /* where coordinates end */
-  float low, period, inverse; /* a mirror, and twice the way to the other */
-} fold_range;
-
-static fold_range range_of(const sl_sampler *s, fold_kind kind, int64_t size) {
-  const float last = (float)(size - 1);
-  fold_range r = {.hi = last, .period = 2 * last};
-  if (s->pad == SL_PAD_ZEROS) r.lo = -1, r.hi = last + 1;
-  if (kind == MIRROR_EDGES) r.low = -0.5f, r.period = 2 * (last + 1);
-  r.inverse = r.period > 0 ? 1 / r.period : 0;
-  return r;
-}
-
-/* To the nearest whole number, ties to even; |p| < 2^22. */
-SL_INLINE float whole(float p) {
-  return (p + 0x1.8p23f) - 0x1.8p23f;
-}
-
-/* Mirrors p until it lies between the mirrors, as grid_sample does: the way to
- * the nearest image of the first one. Of coordinates beyond all reason (a
- * horizon in the picture) nothing sensible; clipped() catches them. */
-SL_INLINE float reflected(float p, const fold_range *r) {
-  const float a = p - r->low;
-  return r->low + fabsf(a - whole(a * r->inverse) * r->period);
-}
-
-/* Written so that NaN becomes lo. */
-SL_INLINE float clipped(float p, const fold_range *r) {
-  const float a = p > r->lo ? p : r->lo;
-  return a < r->hi ? a : r->hi;
-}
-
-/* The taps of each coordinate, which lies in t->w0: of a pair inside the image,
- * the weights of a hat around the folded coordinate. */
-SL_INLINE void make_taps(const sl_sampler *s, fold_kind kind, int64_t size,
+/* The taps of each coordinate, which lies in t->w0. */
+SL_INLINE void make_taps(const sl_sampler *s, sl_fold_kind kind, int64_t size,
                          const sl_taps *t) {
-  const fold_range r = range_of(s, kind, size);
-  const int32_t last = size > 1 ? (int32_t)size - 2 : 0;
-  const float second = size > 1 ? 1 : 0;
+  const sl_fold_range r = sl_fold_range_of(s->pad, kind, size);
   const int64_t n = s->width;
   int32_t *restrict i = t->i;
   float *restrict w0 = t->w0, *restrict w1 = t->w1;
-  if (kind != CLIP)
+  if (kind != SL_CLIP)
     for (int64_t j = 0; j < n; j++)
-      w0[j] = reflected(w0[j], &r);
+      w0[j] = sl_reflected(w0[j], &r);
   for (int64_t j = 0; j < n; j++)
-    w0[j] = clipped(w0[j], &r);
+    w0[j] = sl_clipped(w0[j], &r);
   if (s->mode == SL_SAMPLE_NEAREST)
     for (int64_t j = 0; j < n; j++)
-      w0[j] = whole(w0[j]);
-  for (int64_t j = 0; j < n; j++) {
-    const float p = w0[j];
-    const int32_t a = (int32_t)p, b = a > 0 ? a : 0, at = b < last ? b : last;
-    const float d = p - (float)at; /* in [-1, 2] */
-    const float up = d > 0 ? d : 0, down = 2 - d, first = 1 - fabsf(d);
-    i[j] = at;
-    w0[j] = first > 0 ? first : 0;
-    w1[j] = (up < down ? up : down) * second;
-  }
+      w0[j] = sl_whole(w0[j]);
+  for (int64_t j = 0; j < n; j++)
+    i[j] = sl_tap(w0[j], size, &w0[j], &w1[j]);
 }
 
-SL_INLINE void both_taps(const sl_sampler *s, fold_kind kind) {
+SL_INLINE void both_taps(const sl_sampler *s, sl_fold_kind kind) {
   make_taps(s, kind, s->in.w, &s->x);
   make_taps(s, kind, s->in.h, &s->y);
 }
 
 static SL_SIMD void pixels_look(const sl_sampler *s, int64_t i) {
   coordinates(s, i);
-  if (s->pad != SL_PAD_REFLECTION)
-    both_taps(s, CLIP);
-  else if (s->align_corners)
-    both_taps(s, MIRROR_CENTRES);
-  else
-    both_taps(s, MIRROR_EDGES);
+  switch (sl_fold_kind_of(s->pad, s->align_corners)) {
+  case SL_CLIP:
+    both_taps(s, SL_CLIP);
+    break;
+  case SL_MIRROR_CENTRES:
+    both_taps(s, SL_MIRROR_CENTRES);
+    break;
+  case SL_MIRROR_EDGES:
+    both_taps(s, SL_MIRROR_EDGES);
+    break;
+  }
 }
 
 void sl_sampler_look(const sl_sampler *s, int64_t i) {

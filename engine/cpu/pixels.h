@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "ops/augment_images.h"
+#include "ops/sampling_formulas.h"
 
 enum { SL_PIXELS_SLACK = 16 };
 
@@ -19,13 +20,6 @@ typedef struct sl_pixels {
   sl_dtype dtype; /* u8 or f32 */
   int64_t h, w;
 } sl_pixels;
-
-/* Row-major 3x3, acting on (x, y, 1). */
-typedef struct sl_homography {
-  double m[9];
-} sl_homography;
-
-int sl_homography_is_identity(const sl_homography *h);
 
 /* How each output pixel is looked up along one axis: pixel i and the one after
  * it, with their weights. Both lie inside (the second is the first if the axis

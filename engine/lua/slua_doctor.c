@@ -2,6 +2,7 @@
  *
  *   core.found() -> {lua =, compiler =, editing = true or false,
  *                    devices = {{name =, text =}...},
+ *                    (without a name: cannot be used, and why)
  *                    libraries = {{name =, version =, package =, without
  * =}...}, formats = {{name =, readable =, blocked =}...}}
  *
@@ -16,13 +17,17 @@ static void set_text(lua_State *L, const char *key, const char *text) {
 
 static void push_devices(lua_State *L) {
   char text[512];
+  const char *why_not;
   lua_newtable(L);
-  for (int i = 0; sl_backend_at(i); i++) {
-    const sl_backend *b = sl_backend_at(i);
+  for (int i = 0;; i++) {
+    const sl_backend *b = sl_backend_at(i, &why_not);
+    if (!b && !why_not) return;
     lua_createtable(L, 0, 2);
-    set_text(L, "name", b->name);
-    b->describe(text, sizeof text);
-    set_text(L, "text", text);
+    if (b) {
+      set_text(L, "name", b->name);
+      b->describe(text, sizeof text);
+    }
+    set_text(L, "text", b ? text : why_not);
     lua_seti(L, -2, i + 1);
   }
 }

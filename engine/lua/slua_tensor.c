@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/room.h"
 #include "lua/slua.h"
 #include "ops/tape.h"
 
@@ -332,7 +331,7 @@ static int memory(lua_State *L) {
   lua_pushinteger(L, b->peak(lua_toboolean(L, 1)));
   if (!lua_toboolean(L, 2)) return 2;
   b->trim();
-  lua_pushinteger(L, (lua_Integer)sl_memory_room());
+  lua_pushinteger(L, (lua_Integer)b->room());
   return 3;
 }
 

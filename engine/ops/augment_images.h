@@ -25,27 +25,10 @@
 #define SL_OPS_AUGMENT_IMAGES_H
 
 #include "ops/op.h"
+#include "ops/sample_modes.h"
 
-/* Columns of params, f32 (N, SL_AUGMENT_PARAMS): one row per image. */
-enum {
-  SL_AUGMENT_HOMOGRAPHY = 0, /* 9: row-major 3x3 */
-  SL_AUGMENT_MUL = 9,        /* of the logit; neutral 1 */
-  SL_AUGMENT_ADD,            /* to the logit; neutral 0 */
-  SL_AUGMENT_SATURATION,     /* neutral 1 */
-  SL_AUGMENT_HUE,            /* turns; neutral 0 */
-  SL_AUGMENT_PARAMS
-};
-
-typedef enum sl_sample_mode { SL_SAMPLE_BILINEAR, SL_SAMPLE_NEAREST } sl_sample;
-extern const char *const sl_sample_names[];
-
-/* What lies outside the input. */
-typedef enum sl_pad_mode {
-  SL_PAD_REFLECTION,
-  SL_PAD_BORDER,
-  SL_PAD_ZEROS
-} sl_pad_mode;
-extern const char *const sl_pad_names[];
+extern const char *const sl_sample_names[]; /* of sl_sample */
+extern const char *const sl_pad_names[];    /* of sl_pad_mode */
 
 typedef struct sl_augment_images_opts {
   sl_ints size;             /* (h, w) of step 2; n = 0: x's */

@@ -3,56 +3,13 @@
 
 #include <inttypes.h>
 
-static int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
-
-static int64_t clip(int64_t v, int64_t most) {
-  return v < 0 ? 0 : v > most ? most : v;
-}
-
-/* --- one axis ------------------------------------------------------------- */
-
-void sl_axis_window(const sl_axis *a, int64_t o, int64_t *begin, int64_t *end) {
-  if (a->kernel == 0) {
-    *begin = o * a->in / a->out;
-    *end = ceil_div((o + 1) * a->in, a->out);
-    return;
-  }
-  const int64_t first = o * a->stride - a->pad;
-  *begin = clip(first, a->in);
-  *end = clip(first + a->kernel, a->in);
-}
-
-/* From the first o whose window ends past i to the first that begins past it:
- * sl_axis_window's formulas solved for o. */
-void sl_axis_seen_by(const sl_axis *a, int64_t i, int64_t *begin,
-                     int64_t *end) {
-  if (a->kernel == 0) {
-    *begin = i * a->out / a->in;
-    *end = ceil_div((i + 1) * a->out, a->in);
-    return;
-  }
-  const int64_t from = i + a->pad - a->kernel + 1;
-  *begin = clip(from > 0 ? ceil_div(from, a->stride) : 0, a->out);
-  *end = clip((i + a->pad) / a->stride + 1, a->out);
-}
-
-int64_t sl_axis_divisor(const sl_axis *a, int64_t o) {
-  int64_t begin, end;
-  sl_axis_window(a, o, &begin, &end);
-  if (!a->count_pad) return end - begin;
-  const int64_t first = o * a->stride - a->pad, edge = a->in + a->pad;
-  return (first + a->kernel < edge ? first + a->kernel : edge) - first;
-}
-
 /* With ceil_mode a partial window at the end counts, but not one that lies in
  * the padding alone. 0: there is no window. */
 static int64_t outputs(const sl_axis *a, int ceil_mode) {
   const int64_t room = a->in + 2 * a->pad - a->kernel;
   if (!ceil_mode) return room < 0 ? 0 : room / a->stride + 1;
   if (room <= -a->stride) return 0;
-  const int64_t n = ceil_div(room, a->stride) + 1;
+  const int64_t n = sl_ceil_div(room, a->stride) + 1;
   return (n - 1) * a->stride >= a->in + a->pad ? n - 1 : n;
 }
 

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/room.h"
 
 static _Atomic int64_t live;
 
@@ -25,7 +24,7 @@ static sl_status storage_new(sl_storage **out, const sl_backend *backend,
                    "use, %.1f MiB are free",
                    backend->name, (double)bytes / (1 << 20),
                    (double)backend->used() / (1 << 20),
-                   (double)sl_memory_room() / (1 << 20));
+                   (double)backend->room() / (1 << 20));
   }
   atomic_init(&s->refs, 1);
   s->backend = backend;

@@ -15,11 +15,12 @@ local function install(package) return "apt-get install " .. package .. ", then 
 local function devices(found)
   local chosen = core.get "device"
   for _, d in ipairs(found.devices) do
-    line(d.name, "%s%s", d.text, d.name == chosen and " (in use)" or "")
+    if d.name then
+      line(d.name, "%s%s", d.text, d.name == chosen and " (in use)" or "")
+    else
+      line("no GPU", "%s", d.text)
+    end
   end
-  local has_cuda = false
-  for _, d in ipairs(found.devices) do has_cuda = has_cuda or d.name:match "^cuda" end
-  if not has_cuda then line("cuda", "not built: this version trains on the CPU") end
   line("threads", "%d for computing", core.get "threads")
   line("precision", "%s", core.get "precision")
 end

@@ -124,8 +124,13 @@ try "--seed before an option" 2 '' "*value is missing after '--seed'*" \
 try "--seed of no number" 2 '' "*--seed must be a whole number*'x'*" "$sota" --seed x
 try "--threads below 0" 2 '' "*--threads must be*-1*" "$sota" --threads=-1
 try "--threads far too many" 2 '' "*--threads must be at most*" "$sota" --threads 9999
-try "--device that is not here" 2 '' "*--device*'cuda'*this build has: cpu*" \
-  "$sota" --device cuda
+try "--device that is not there" 2 '' "*--device*'gpu'*there are cpu, cuda*" \
+  "$sota" --device gpu
+try "--device without its module" 2 '' "*cuda cannot be used*none.so*" \
+  env SOTA_CUDA_PLUGIN=/none.so "$sota" --device cuda
+try "--device auto says why it is the CPU" 0 cpu "*using the CPU*none.so*" \
+  env SOTA_CUDA_PLUGIN=/none.so "$sota" --device auto \
+  -e 'print(require "sota.core".get "device")'
 try "--precision of no name" 2 '' "*--precision must be auto, f32 or bf16*" \
   "$sota" --precision f16
 if "$sota" --doctor | grep -q avx512_bf16; then

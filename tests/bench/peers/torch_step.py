@@ -2,7 +2,7 @@
 what tests/bench/train_step.lua times. Prints one line of JSON.
 
 usage: torch_step.py [--arch A] [--size N] [--bs N] [--precision f32|bf16]
-                     [--mode eager|compile] [--steps N]
+                     [--mode eager|compile] [--steps N] [--device cpu|cuda]
 
 NHWC (channels_last) and the fused AdamW, which are PyTorch's fastest; bf16 by
 autocast. Two steps before do not count.
@@ -25,16 +25,21 @@ p.add_argument("--precision", default="f32", choices=["f32", "bf16"])
 p.add_argument("--mode", default="eager", choices=["eager", "compile"])
 p.add_argument("--steps", type=int, default=6)
 p.add_argument("--threads", type=int, default=0)
+p.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
 o = p.parse_args()
 if o.threads:
     torch.set_num_threads(o.threads)
 
 torch.manual_seed(0)
-model = getattr(xresnet, o.arch)(n_out=10).to(memory_format=torch.channels_last)
+torch.backends.cudnn.benchmark = True
+torch.backends.cuda.matmul.allow_tf32 = True
+model = getattr(xresnet, o.arch)(n_out=10).to(
+    o.device, memory_format=torch.channels_last)
 opt = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
 loss_of = torch.nn.CrossEntropyLoss(label_smoothing=0.1)
-x = torch.randn(o.bs, 3, o.size, o.size).to(memory_format=torch.channels_last)
-y = torch.arange(o.bs) % 10
+x = torch.randn(o.bs, 3, o.size, o.size).to(
+    o.device, memory_format=torch.channels_last)
+y = (torch.arange(o.bs) % 10).to(o.device)
 net = torch.compile(model) if o.mode == "compile" else model
 
 
@@ -43,7 +48,7 @@ def peak_mib():
 
 
 def step():
-    with torch.autocast("cpu", dtype=torch.bfloat16,
+    with torch.autocast(o.device, dtype=torch.bfloat16,
                         enabled=o.precision == "bf16"):
         loss = loss_of(net(x), y)
     loss.backward()
