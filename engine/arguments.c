@@ -26,8 +26,12 @@ const char usage[] =
     "  --memory-limit S such as 4GB: more is an error, not the end\n"
     "  --allow-untrusted-images  read PNM, BMP, JPEG 2000 too\n"
     "  --check PATH     is a model file, are a folder's images, sound?\n"
+    "  --traceback T    of an error: short (your lines) or full (all)\n"
     "  --profile[=FILE] say at exit where the time went; FILE: a Chrome trace\n"
     "  --doctor         what was found, what is missing, how to get it\n"
+    "  --stub           for editors: all names and options (LuaCATS)\n"
+    "  --luarc          for editors: a .luarc.json that finds the stub\n"
+    "  --reference      all that help() says, in Markdown\n"
     "  -h, --help       this\n"
     "\n"
     "Without a script: the prompt on a terminal, else standard input is run.\n";
@@ -52,9 +56,10 @@ static int *flag_of(arguments *a, const char *name) {
   const struct {
     const char *name;
     int *flag;
-  } flags[] = {
-      {"version", &a->version}, {"doctor", &a->doctor}, {"help", &a->help}};
-  for (int i = 0; i < 3; i++)
+  } flags[] = {{"version", &a->version}, {"doctor", &a->doctor},
+               {"help", &a->help},       {"stub", &a->stub},
+               {"luarc", &a->luarc},     {"reference", &a->reference}};
+  for (int i = 0; i < 6; i++)
     if (strcmp(name, flags[i].name) == 0) return flags[i].flag;
   return NULL;
 }
@@ -62,7 +67,8 @@ static int *flag_of(arguments *a, const char *name) {
 /* --name, --name=value or --name value. */
 static int long_option(char **argv, int *i, arguments *a) {
   static const char *const valued[] = {
-      "device", "seed", "threads", "precision", "memory-limit", "check", NULL};
+      "device",       "seed",  "threads",   "precision",
+      "memory-limit", "check", "traceback", NULL};
   static const char *const flags[] = {"deterministic", "allow-untrusted-images",
                                       NULL};
   const char *name = argv[*i] + 2, *equals = strchr(name, '=');
@@ -90,6 +96,7 @@ static int long_option(char **argv, int *i, arguments *a) {
       "device",    "seed",   "threads",      "help",
       "precision", "doctor", "version",      "deterministic",
       "profile",   "check",  "memory-limit", "allow-untrusted-images",
+      "traceback", "stub",   "luarc",        "reference",
       NULL};
   char word[32]; /* without =value; longer ones resemble nothing */
   snprintf(word, sizeof word, "%.*s", (int)n, name);

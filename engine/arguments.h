@@ -14,6 +14,7 @@ typedef struct arguments {
   int script; /* index of the script's name in argv; argc: there is none */
   int from_stdin;
   int interactive, version, ignore_env, warnings, doctor, help;
+  int stub, luarc, reference;
   int n_statements;    /* how many -e */
   const char *check;   /* a model file or a folder of images to check */
   const char *profile; /* NULL: none; "": without a trace; or its file */

@@ -35,9 +35,8 @@ static int report(lua_State *L) {
   const char *message = slua_error_text(L);
   if (sl_interrupt_pending() || strstr(message, "interrupted!"))
     code = slua_stop_code();
-  fflush(stdout);
-  fprintf(stderr, "sota-lua: %s\n", message);
-  lua_pop(L, 2);
+  lua_pop(L, 1);
+  slua_error_print(L, "sota-lua: ");
   return code;
 }
 
@@ -177,6 +176,7 @@ static void open_libraries(lua_State *L, const arguments *a) {
     lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
   }
   luaL_openlibs(L);
+  slua_stop_open(L);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   lua_pushcfunction(L, luaopen_sota_core);
   lua_setfield(L, -2, "sota.core");
@@ -205,13 +205,19 @@ static int run(lua_State *L, int argc, char **argv, const arguments *a) {
                     "os.exit(require 'sota.check_file'(path), true)",
                     "=check");
   }
+  if (status == EXIT_SUCCESS && (a->stub || a->luarc || a->reference))
+    return run_text(L,
+                    a->stub    ? "require 'sota.help.print' 'stub'"
+                    : a->luarc ? "require 'sota.help.print' 'luarc'"
+                               : "require 'sota.help.print' 'markdown'",
+                    "=help");
   if (status == EXIT_SUCCESS && has_script)
     status = run_script(L, a->from_stdin ? NULL : argv[a->script]);
   if (status != EXIT_SUCCESS) return status;
   const int is_done = has_script || a->n_statements || a->version;
   if (!a->interactive && is_done) return EXIT_SUCCESS;
   if (!a->interactive && !isatty(0)) return run_file(L, NULL);
-  slua_repl(L);
+  slua_repl(L, a->ignore_env);
   return EXIT_SUCCESS;
 }
 

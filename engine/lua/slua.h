@@ -91,12 +91,23 @@ const char *slua_nearest(const char *key, const char *const *names);
 /* A table of functions: luaL_newlib for parts, with arrays that end in NULL. */
 typedef int slua_opener(lua_State *L); /* adds to the table on top */
 
-/* pcall with a traceback added to string errors. Like lua_pcall. */
+/* pcall with a traceback added to string errors. Like lua_pcall. Of the frames
+ * only the user's are in it, unless the setting "traceback" is "full". */
 int slua_pcall(lua_State *L, int n_args, int n_results);
+
+/* "short" or "full"; NULL asks. Returns what holds; NULL: no such value. */
+const char *slua_traceback_set(const char *which);
 
 /* Pushes the text of the error value on top, which stays, and returns it. Never
  * raises, whatever the value and its __tostring are. */
 const char *slua_error_text(lua_State *L);
+
+/* Pops the error value, and prints "prefix" and its text on stderr: in colour
+ * on a terminal. */
+void slua_error_print(lua_State *L, const char *prefix);
+
+/* Whether stderr is a terminal that shows colours. */
+int slua_has_colours(void);
 
 /* An sl_spec's shape from arguments: numbers from arg on, or one table. */
 void slua_check_shape(lua_State *L, int arg, sl_ints *shape);

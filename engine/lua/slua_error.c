@@ -1,4 +1,5 @@
-/* slua_error.c -- from a status to a Lua error, and names that are near. */
+/* slua_error.c -- from a status to a Lua error, and names that are near.
+ * What is seen of an error: slua_trace.c. */
 #include <string.h>
 
 #include "lua/slua.h"
@@ -10,25 +11,6 @@ void slua_check(lua_State *L, sl_status status, const char *what) {
     luaL_error(L, "%s: %s", what, sl_error());
   else
     luaL_error(L, "%s", sl_error());
-}
-
-/* Text gets a traceback, once: that of the innermost slua_pcall is the longest.
- * An object with a text of its own (__tostring) is handed on as it is: who
- * raised it says all there is to say. */
-static int traceback(lua_State *L) {
-  const char *message = lua_tostring(L, 1);
-  if (!message || strstr(message, "\nstack traceback:\n")) return 1;
-  luaL_traceback(L, L, message, 1);
-  return 1;
-}
-
-int slua_pcall(lua_State *L, int n_args, int n_results) {
-  const int base = lua_gettop(L) - n_args;
-  lua_pushcfunction(L, traceback);
-  lua_insert(L, base);
-  const int status = lua_pcall(L, n_args, n_results, base);
-  lua_remove(L, base);
-  return status;
 }
 
 static int to_text(lua_State *L) {

@@ -7,7 +7,8 @@
  *       {"Resize", 460}, {"Resize", {240, 320}} (height, width)
  *   pipeline:size(train) -> h, w
  *   data.image_size(path) -> height, width, as shown; reads the header alone
- *   data.transforms() -> list of {name=, help=, options = {{name=, help=}}} */
+ *   data.transforms() -> list of {name=, help=, options = {{name=, help=,
+ *       type=, default=, min=, max=, names=, required=}}} */
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -242,6 +243,55 @@ static void push_named(lua_State *L, const char *name, const char *help) {
   lua_setfield(L, -2, "help");
 }
 
+static void push_names(lua_State *L, const char *const *names) {
+  lua_newtable(L);
+  for (int i = 0; names[i]; i++) {
+    lua_pushstring(L, names[i]);
+    lua_seti(L, -2, i + 1);
+  }
+}
+
+static void push_default(lua_State *L, const sl_item_option *o) {
+  if (o->type == SL_ITEM_OPT_ENUM) {
+    lua_pushstring(L, o->names[(int)o->def[0]]);
+  } else if (o->type == SL_ITEM_OPT_PAIR) {
+    lua_createtable(L, 2, 0);
+    for (int i = 0; i < 2; i++) {
+      lua_pushnumber(L, o->def[i]);
+      lua_seti(L, -2, i + 1);
+    }
+  } else {
+    lua_pushnumber(L, o->def[0]);
+  }
+}
+
+/* As slua_push_option does for those of operations. */
+static void push_option(lua_State *L, const sl_item_option *o) {
+  static const char *const types[] = {[SL_ITEM_OPT_SIZE] = "size",
+                                      [SL_ITEM_OPT_INT] = "integer",
+                                      [SL_ITEM_OPT_FLOAT] = "number",
+                                      [SL_ITEM_OPT_PAIR] = "table",
+                                      [SL_ITEM_OPT_ENUM] = "string"};
+  push_named(L, o->name, o->help);
+  lua_pushstring(L, types[o->type]);
+  lua_setfield(L, -2, "type");
+  lua_pushboolean(L, o->required);
+  lua_setfield(L, -2, "required");
+  if (!o->required) {
+    push_default(L, o);
+    lua_setfield(L, -2, "default");
+  }
+  if (o->type == SL_ITEM_OPT_ENUM) {
+    push_names(L, o->names);
+    lua_setfield(L, -2, "names");
+  } else {
+    lua_pushnumber(L, o->min);
+    lua_setfield(L, -2, "min");
+    lua_pushnumber(L, o->max);
+    lua_setfield(L, -2, "max");
+  }
+}
+
 static int transforms(lua_State *L) {
   lua_newtable(L);
   for (int i = 0; sl_transform_at(i); i++) {
@@ -249,7 +299,7 @@ static int transforms(lua_State *L) {
     push_named(L, info->name, info->help);
     lua_newtable(L);
     for (int k = 0; info->options[k].name; k++) {
-      push_named(L, info->options[k].name, info->options[k].help);
+      push_option(L, &info->options[k]);
       lua_seti(L, -2, k + 1);
     }
     lua_setfield(L, -2, "options");

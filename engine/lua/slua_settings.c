@@ -122,6 +122,16 @@ static void get_untrusted(lua_State *L) {
   lua_pushboolean(L, sl_decode_allows_untrusted());
 }
 
+static void set_traceback(lua_State *L) {
+  const char *s = luaL_checkstring(L, 2);
+  if (!slua_traceback_set(s))
+    luaL_error(L, "traceback must be short or full, not '%s'", s);
+}
+
+static void get_traceback(lua_State *L) {
+  lua_pushstring(L, slua_traceback_set(NULL));
+}
+
 static const struct {
   const char *name;
   void (*set)(lua_State *L); /* from the value at 2 */
@@ -134,6 +144,7 @@ static const struct {
     {"deterministic", set_deterministic, get_deterministic},
     {"allow-untrusted-images", set_untrusted, get_untrusted},
     {"memory-limit", set_memory_limit, get_memory_limit},
+    {"traceback", set_traceback, get_traceback},
 };
 enum { N_SETTINGS = sizeof settings / sizeof *settings };
 

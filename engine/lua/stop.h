@@ -18,6 +18,9 @@
 void slua_stop_arm(lua_State *L, int keep_session);
 void slua_stop_disarm(lua_State *L);
 
+/* Once, after the libraries are open: coroutines can be stopped too. */
+void slua_stop_open(lua_State *L);
+
 /* The exit code after the last one: 130 for Ctrl-C, 143 for SIGTERM. */
 int slua_stop_code(void);
 

@@ -117,9 +117,9 @@ const sl_op sl_op_augment_images = {
     .help = "Warps, crops, relights, normalises and erases a batch of images "
             "in one pass; params has one row per image: 9 numbers of a "
             "homography, logit factor, logit term, saturation, hue.",
-    .example =
-        "local straight = sota.tensor{1,0,0, 0,1,0, 0,0,1, 1,0,1,0}\n"
-        "return sota.augment_images(x, straight:expand(2, 13), {size = 8})",
+    .example = "local straight = sota.tensor{1,0,0, 0,1,0, 0,0,1, 1,0,1,0}\n"
+               "return sota.augment_images(sota.zeros({2, 16, 16, 3}, "
+               "{dtype = 'u8'}),\n  straight:expand(2, 13), {size = 8})",
     .n_in = 2,
     .n_optional = 3,
     .opts_size = sizeof(sl_augment_images_opts),

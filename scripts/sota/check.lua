@@ -16,6 +16,7 @@ local core = require "sota.core"
 local check = {}
 
 local library = debug.getinfo(1, "S").source:match "^(.*)check%.lua$"
+core.library(library) -- tracebacks leave it out
 
 -- Level, for its caller's error(), of the innermost function outside the
 -- library.
@@ -214,31 +215,40 @@ function check.spec(what, list)
   return spec
 end
 
--- What check.public described: as core.ops() describes operations.
-local functions = {}
+--- Is v what check.spec made?
+function check.is_spec(v) return getmetatable(v) == spec_meta end
 
-local function option_of(p)
-  return {name = p[1], help = p.help, type = p[2], default = p[3],
-          required = p.required, min = p.min, max = p.max or p.min and 1e15,
-          names = p.choices}
+--- The descriptions of a spec's arguments, as core.ops() has them of options.
+---@param spec table
+---@return table[]
+function check.options_of(spec)
+  local options = {}
+  for i, p in ipairs(spec) do
+    options[i] = {name = p[1], help = p.help, type = p[2], default = p[3],
+                  required = p.required, min = p.min,
+                  max = p.max or p.min and 1e15, names = p.choices}
+  end
+  return options
 end
 
---- As check.spec, for a function that help() is to know: each argument has a
---- help text too.
+-- What check.public described, by name.
+local functions = {}
+
+--- As check.spec, for a function whose description is not in a comment above
+--- it (help/source.lua): about has it. Each argument has a help text too.
 ---@param what string
 ---@param list table[]
 ---@param about {help: string, example: string}
 ---@return fun(...): table
 function check.public(what, list, about)
-  local options = {}
-  for i, p in ipairs(list) do options[i] = option_of(p) end
-  functions[#functions + 1] = {name = what, help = about.help,
-                               example = about.example, options = options}
-  return check.spec(what, list)
+  local spec = check.spec(what, list)
+  functions[what] = {name = what, help = about.help, example = about.example,
+                     options = check.options_of(spec)}
+  return spec
 end
 
---- The descriptions of all functions that check.public was told of so far.
----@return table[]
+--- What check.public was told of so far, by name.
+---@return table<string, table>
 function check.functions() return functions end
 
 return check

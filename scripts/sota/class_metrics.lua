@@ -122,17 +122,25 @@ local function counted(base, name, multi)
 end
 
 --- Of the items predicted as a class, the share that is of it.
+---@example precision(model(x), y)
 counted("precision", "precision")
 --- Of the items of a class, the share predicted as it.
+---@example recall{average = "micro"}
 counted("recall", "recall")
 --- Harmonic mean of precision and recall.
+---@example f1_score(model(x), y)
 counted("f1_score", "f1")
 
---- The same where items have several labels, each a yes or no: targs (N, K) of
+--- precision where items have several labels, each a yes or no: targs (N, K) of
 --- 0 and 1; yes where sigmoid(preds) > thresh = 0.5 (sigmoid = false: preds are
 --- probabilities already).
+---@example precision_multi{thresh = 0.3}
 counted("precision_multi", "precision", true)
+--- recall where items have several labels: see precision_multi.
+---@example recall_multi{thresh = 0.3}
 counted("recall_multi", "recall", true)
+--- f1_score where items have several labels: see precision_multi.
+---@example f1_score_multi{thresh = 0.3}
 counted("f1_score_multi", "f1", true)
 
 -- --- functions and the report ------------------------------------------------
@@ -146,6 +154,7 @@ local matrix_options = check.spec("confusion_matrix", {
 ---@param targs tensor class numbers (N)
 ---@param options? {normalize: boolean, classes: integer}
 ---@return tensor
+---@example confusion_matrix(model(x), y)
 function class_metrics.confusion_matrix(preds, targs, options)
   local o = matrix_options(options or {})
   return Confusion.new(o.classes):add(preds, targs):tensor(o.normalize)
@@ -185,6 +194,7 @@ local report_arguments = check.spec("ClassReport", {
 --- after validation: a table of all classes. report:matrix() is the confusion
 --- matrix. thresh and sigmoid are for items with several labels.
 ---@param options? {thresh: number, sigmoid: boolean}
+---@example Learner(dls, model, {metrics = ClassReport()})
 function class_metrics.ClassReport(options)
   return setmetatable({name = "f1_score", base = "ClassReport",
     o = report_arguments(options or {})}, Report)

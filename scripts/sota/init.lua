@@ -31,6 +31,7 @@ end
 for name, value in pairs(require "sota.tensors") do sota[name] = value end
 
 return setmetatable(sota, {
+  names = parts, -- as keys: what there will be
   __index = function(_, name)
     if not parts[name] then return nil end
     local part = require(parts[name])

@@ -15,6 +15,7 @@ Interpretation.__index = Interpretation
 --- = class numbers (N), losses = (N), vocab = names, dl = the loader}. The last
 --- three may be missing, with what needs them.
 ---@param o table
+---@example local preds, targs = learn:get_preds(); Interpretation.new{preds = preds, targs = targs}
 function Interpretation.new(o)
   local self = setmetatable({}, Interpretation)
   for _, key in ipairs{"preds", "targs", "losses"} do
@@ -43,6 +44,7 @@ local arguments = check.spec("Interpretation.from_learner", {
 --- Predicts the validation set, or a loader's, once.
 ---@param learn table
 ---@param options? {dl: DataLoader}
+---@example Interpretation.from_learner(learn)
 function Interpretation.from_learner(learn, options)
   if type(learn) ~= "table" or not learn.get_preds then
     check.fail("Interpretation.from_learner: wants a Learner, not %s",
@@ -70,6 +72,7 @@ end
 --- Counts i32 (K, K), rows the actual classes; normalize: shares of each row.
 ---@param options? {normalize: boolean}
 ---@return tensor
+---@example interp:confusion_matrix{normalize = true}
 function Interpretation:confusion_matrix(options)
   local normalize = options and options.normalize
   return self.confusion:tensor(normalize)
@@ -78,12 +81,14 @@ end
 --- Pairs of classes that are confused at least min_val times, most often first:
 --- a list of {actual, predicted, count}.
 ---@param min_val? integer 1
+---@example interp:most_confused(2)
 function Interpretation:most_confused(min_val)
   return self.confusion:most_confused(min_val, self.vocab)
 end
 
 --- Precision, recall, f1 and number of items of each class, as text.
 ---@return string
+---@example interp:classification_report()
 function Interpretation:classification_report()
   return self.confusion:report(self.vocab)
 end
@@ -144,6 +149,7 @@ local top_arguments = check.spec("top_losses", {
 --- path =}. Prints as a table.
 ---@param k? integer how many; all unless given
 ---@param options? {largest: boolean}
+---@example interp:top_losses(5)
 function Interpretation:top_losses(...)
   local a = top_arguments(...)
   if not self.losses then

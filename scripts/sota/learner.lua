@@ -69,7 +69,10 @@ local function metric_list(v)
   return list
 end
 
---- Learner(dls, model, options)
+--- Data, a model, a loss and an optimiser together, and the ways to train and to
+--- use them.
+---@param dls DataLoaders
+---@param model module
 ---@class LearnerOptions
 ---@field loss_func? any CrossEntropyLossFlat(), or BCE for several labels
 ---@field opt_func? any Adam
@@ -85,6 +88,7 @@ end
 ---@field splitter? function model -> list of parameter groups: train/groups.lua
 ---@field train_bn? boolean true: norm layers of frozen groups are trained
 ---@field precision? string "f32" or "bf16"; sota.get "precision" unless given
+---@example Learner(dls, xresnet18{n_out = dls.c}, {metrics = accuracy})
 local function new(_, dls, model, options)
   local a = arguments(options or {})
   data_in.check_loaders(dls, "Learner: the first argument")
@@ -108,6 +112,7 @@ setmetatable(Learner, {__call = new})
 -- --- training ----------------------------------------------------------------
 
 --- Makes the optimiser anew: moments forgotten.
+---@example learn:create_opt()
 function Learner:create_opt()
   if self.opt then self.opt:close() end
   self.opt = optim.make(self.opt_func, self.model,
@@ -120,6 +125,7 @@ end
 --- The optimiser, made if there is none yet (or anew).
 ---@param reset? boolean
 ---@return optimiser
+---@example learn:with_opt()
 function Learner:with_opt(reset)
   if not self.opt or reset then self:create_opt() end
   return self.opt
@@ -129,6 +135,7 @@ end
 --- the processor has instructions for it, at half the memory. Weights, sums,
 --- statistics and the loss stay f32.
 ---@return Learner
+---@example if sota.can_bf16() then learn:to_bf16() end
 function Learner:to_bf16()
   self.precision = check_precision "bf16"
   return self
@@ -136,6 +143,7 @@ end
 
 --- From now on everything is f32.
 ---@return Learner
+---@example learn:to_f32()
 function Learner:to_f32()
   self.precision = "f32"
   return self
@@ -186,10 +194,11 @@ end
 -- A validation set is the same in every epoch.
 local function first_epoch() return 1 end
 
--- Every way to train ends here. schedule: list for core.fit. Callbacks may have
+--- Every way to train ends here. schedule: list for core.fit. Callbacks may have
 -- configure(cb, spec, learn), to change what core.fit is told. Epochs that were
 -- completed count, however the fit ends: the next one goes on with the order
 -- of the training set.
+---@example learn:run_schedule(1, nil, {})
 local function run(self, n_epoch, schedule, o)
   check_training_set(self)
   self:with_opt(o.reset_opt)
@@ -225,6 +234,7 @@ Learner.run_schedule = run
 --- The learning rate's part of a schedule: make(lr) for each group's rate.
 ---@param lr any number, slice or list; the learner's lr
 ---@param make fun(lr: number): schedule
+---@example learn:lr_schedules(1e-3, function(lr) return sota.schedule.combined_cos(0.5, lr, lr, 0) end)
 function Learner:lr_schedules(lr, make)
   local opt, list = self:with_opt(), {}
   for g, rate in ipairs(rates.of_groups(lr or self.lr, opt:groups())) do
@@ -243,6 +253,7 @@ local fit_arguments = check.spec("fit", {
 ---@param n_epoch integer
 ---@param lr? any the learner's lr; number, slice or list: train/rates.lua
 ---@param options? {wd: number, cbs: any, reset_opt: boolean}
+---@example learn:fit(1, 1e-3)
 function Learner:fit(...)
   local a = fit_arguments(...)
   local opt = self:with_opt(a.reset_opt)
@@ -264,6 +275,7 @@ local one_cycle_arguments = check.spec("fit_one_cycle", {
 ---@param n_epoch integer
 ---@param lr_max? any the learner's lr
 ---@param options? {div: number, div_final: number, pct_start: number, moms: number[], wd: number, cbs: any, reset_opt: boolean}
+---@example learn:fit_one_cycle(1, 3e-3)
 function Learner:fit_one_cycle(...)
   local a = one_cycle_arguments(...)
   local moms, cos = a.moms or self.moms, core.schedule.combined_cos
@@ -287,6 +299,7 @@ local flat_cos_arguments = check.spec("fit_flat_cos", {
 ---@param n_epoch integer
 ---@param lr? any
 ---@param options? {div_final: number, pct_start: number, wd: number, cbs: any, reset_opt: boolean}
+---@example learn:fit_flat_cos(1, 1e-3)
 function Learner:fit_flat_cos(...)
   local a = flat_cos_arguments(...)
   return run(self, a.n_epoch, self:lr_schedules(a.lr, function(lr)
@@ -324,6 +337,7 @@ local validate_arguments = check.spec("validate", {{"dl", "table"},
 --- name, and as a list in the order of the table.
 ---@param options? {dl: DataLoader, cbs: any}
 ---@return table {valid_loss =, accuracy =, ..., valid_loss, accuracy, ...}
+---@example learn:validate()
 function Learner:validate(...)
   local a = validate_arguments(...)
   local row = pass(self, loader_of(self, a.dl, "validate"), a.cbs, self.metrics)
@@ -340,6 +354,7 @@ local preds_arguments = check.spec("get_preds", {
 ---@param options? {dl: DataLoader, act: boolean} act = false: raw logits
 ---@return tensor preds probabilities (N, C)
 ---@return tensor? targs class numbers (N), if the loader has labels
+---@example local preds, targs = learn:get_preds()
 function Learner:get_preds(...)
   local a = preds_arguments(...)
   local preds, targs = {}, {}
@@ -361,6 +376,7 @@ end
 --- likely than the loss's thresh.
 ---@param path string an image file
 ---@return string|string[] label, integer|integer[] class, tensor probabilities
+---@example learn:predict(image)
 function Learner:predict(path)
   if type(path) ~= "string" then
     check.fail("predict: wants the name of an image file, not %s",
@@ -452,6 +468,7 @@ end
 --- sizes, statistics. A name becomes path/models/name.safetensors.
 ---@param name string a name, or a file name ending in .safetensors
 ---@return string file
+---@example learn:save "best"
 function Learner:save(name)
   local file = file_of(self, name)
   model_file.save(self, file)
@@ -461,6 +478,7 @@ end
 --- Loads a model's weights; its classes must be those of dls.
 ---@param name string
 ---@param options? {strict: boolean}
+---@example learn:save "best"; learn:load "best"
 function Learner:load(name, options)
   model_file.load(self, file_of(self, name), options or {})
   return self

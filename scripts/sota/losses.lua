@@ -59,6 +59,7 @@ local function best(_, x) return x:argmax(-1) end
 --- CrossEntropyLossFlat{weight =, reduction =}: -log softmax(logits) at the
 --- target; weight (K) counts classes differently. Targets may be rows of
 --- probabilities too.
+---@example CrossEntropyLossFlat()(model(x), y)
 local CrossEntropy = class("CrossEntropyLossFlat", {{"weight", "tensor"}},
   function(self, logits, targets)
     logits, targets = rows(logits, targets)
@@ -69,6 +70,7 @@ CrossEntropy.activation, CrossEntropy.decodes = softmax, best
 
 --- LabelSmoothingCrossEntropy{eps = 0.1, weight =, reduction =}: targets give
 --- eps of their share to all classes alike. Weights enter only the other part.
+---@example LabelSmoothingCrossEntropy{eps = 0.1}(model(x), y)
 local Smoothing = class("LabelSmoothingCrossEntropy", {
   {"eps", "number", 0.1, min = 0, max = 1}, {"weight", "tensor"},
 }, function(self, logits, targets)
@@ -81,6 +83,7 @@ losses.LabelSmoothingCrossEntropyFlat = Smoothing
 
 --- FocalLossFlat{gamma = 2, weight =, reduction =}: (1 - p)^gamma times the
 --- cross-entropy, p = exp(-cross-entropy): easy items count less.
+---@example FocalLossFlat{gamma = 2}(model(x), y)
 local Focal = class("FocalLossFlat", {
   {"gamma", "number", 2, min = 0}, {"weight", "tensor"},
 }, function(self, logits, targets)
@@ -94,6 +97,7 @@ Focal.activation, Focal.decodes = softmax, best
 --- BCEWithLogitsLossFlat{thresh = 0.5, pos_weight =, reduction =}: each class
 --- a yes or no of its own; targets (N, K) of 0 and 1, or between. decodes: 1
 --- where the probability is above thresh.
+---@example BCEWithLogitsLossFlat{thresh = 0.5}
 local BCE = class("BCEWithLogitsLossFlat", {
   {"thresh", "number", 0.5, min = 0, max = 1}, {"pos_weight", "tensor"},
 }, function(self, logits, targets)
@@ -108,11 +112,13 @@ local function difference(preds, targets)
 end
 
 --- MSELossFlat{reduction =}: mean of squared differences.
+---@example MSELossFlat()(t, t * 2)
 local MSE = class("MSELossFlat", {}, function(self, preds, targets)
   return reduce(difference(preds, targets):square(), self.reduction)
 end)
 
 --- L1LossFlat{reduction =}: mean of absolute differences.
+---@example L1LossFlat()(t, t * 2)
 local L1 = class("L1LossFlat", {}, function(self, preds, targets)
   return reduce(difference(preds, targets):abs(), self.reduction)
 end)
@@ -125,6 +131,7 @@ end
 --- A loss to call, from what a user gave: an instance, a class (made with its
 --- defaults), or any function (preds, targets) -> number of no dimensions.
 ---@param what string for messages: which option
+---@example sota.losses.resolve(CrossEntropyLossFlat)
 function losses.resolve(v, what)
   if type(v) == "table" and rawget(v, "is_loss") then return v() end
   local meta = getmetatable(v)

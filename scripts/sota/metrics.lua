@@ -13,6 +13,7 @@ local names = setmetatable({}, {__mode = "k"})
 --- Gives a metric its title. Returns f.
 ---@param name string
 ---@param f function
+---@example sota.metrics.named("twice", function(preds, targs) return 2 * accuracy(preds, targs) end)
 function metrics.named(name, f)
   names[f] = name
   return f
@@ -21,6 +22,7 @@ end
 --- The title of a metric: the one given, else the global it is in, else where
 --- it was defined.
 ---@return string
+---@example sota.metrics.name_of(accuracy)
 function metrics.name_of(f)
   if names[f] then return names[f] end
   for key, value in pairs(_G) do
@@ -38,9 +40,11 @@ local count = core.metrics
 ---@param preds tensor (N, K)
 ---@param targs tensor i32 (N), or (N, K), whose largest is the target
 ---@return tensor
+---@example accuracy(model(x), y)
 metrics.accuracy = metrics.named("accuracy", count.accuracy)
 
 --- 1 - accuracy.
+---@example error_rate(model(x), y)
 metrics.error_rate = metrics.named("error_rate", count.error_rate)
 
 -- A metric that may be used as it is, or called with options to get another:
@@ -59,6 +63,7 @@ local function with_options(name, list, title, compute)
 end
 
 --- Share of items with the target among the k = 5 largest predictions.
+---@example top_k_accuracy{k = 3}
 with_options("top_k_accuracy", {{"k", "integer", 5, min = 1}},
   function(o) return ("top_%d_accuracy"):format(o.k) end,
   count.top_k_accuracy)
@@ -66,6 +71,7 @@ with_options("top_k_accuracy", {{"k", "integer", 5, min = 1}},
 --- Share of right answers when each class is a yes or no: targs (N, K) of 0
 --- and 1; yes where sigmoid(preds) is above thresh = 0.5 (sigmoid = false:
 --- preds are probabilities already).
+---@example Learner(dls, model, {metrics = accuracy_multi{thresh = 0.3}})
 with_options("accuracy_multi", {
   {"thresh", "number", 0.5}, {"sigmoid", "boolean", true},
 }, function() return "accuracy_multi" end, count.accuracy_multi)

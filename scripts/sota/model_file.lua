@@ -16,11 +16,13 @@ end
 
 --- The probability above which a label holds, where images have several; nil
 --- where each has one.
+---@example sota.model_file.thresh_of(learn)
 function model_file.thresh_of(learn)
   return learn.dls.train.multi and (learn.loss_func.thresh or 0.5) or nil
 end
 
 --- Label and class number of probabilities (K); lists of them with a thresh.
+---@example sota.model_file.answer(dls.vocab, sota.softmax(model(x)):select{dim = 1, index = 1})
 function model_file.answer(vocab, probabilities, thresh)
   if not thresh then
     local k = probabilities:argmax(1):item()
@@ -68,6 +70,7 @@ local function make_folders(file)
 end
 
 --- Writes learn's model; see Learner:save.
+---@example sota.model_file.save(learn, "model.safetensors")
 function model_file.save(learn, file)
   make_folders(file)
   local names, tensors = {}, {}
@@ -132,6 +135,7 @@ local function warn_of_size(file, metadata, dls)
 end
 
 --- Reads weights into learn's model; see Learner:load.
+---@example sota.model_file.load(learn, learn:save "best", {})
 function model_file.load(learn, file, options)
   local tensors, metadata = core.safetensors.load(file, {oihw = true})
   check_classes(file, decoded(metadata, "classes"), learn.dls.vocab)
@@ -149,6 +153,7 @@ Predictor.__name = "Predictor"
 --- load_learner(file): a model that knows how to predict, from its file alone.
 ---@param file string
 ---@return table predictor  :predict(path) -> label, class, probabilities
+---@example local predictor = load_learner(learn:save "best")
 function model_file.load_learner(file)
   local tensors, metadata = core.safetensors.load(file, {oihw = true})
   local arch = decoded(metadata, "architecture")

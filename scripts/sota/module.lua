@@ -16,6 +16,7 @@ local is_parameter = setmetatable({}, {__mode = "k"})
 ---@param t tensor
 ---@param options? {layout: string} "OHWI" for weights of convolutions
 ---@return tensor
+---@example nn.Parameter(sota.zeros(3))
 function nn.Parameter(t, options)
   if not core.is_tensor(t) then
     check.fail("Parameter: wants a tensor, not %s", check.describe(t))
@@ -25,6 +26,7 @@ function nn.Parameter(t, options)
   return t:requires_grad(true):keep()
 end
 
+--- What layers and models are made of: nn.class "Net" makes a class of them.
 local Module = {is_module = true, name = "Module", checkpoint = false}
 nn.Module = Module
 
@@ -34,6 +36,8 @@ nn.Module = Module
 --   _parent, _key  the module it was last assigned to, and as what
 --   _path, _path_of  its dotted name, and the parent's that it was made from
 
+--- Is v a module: a layer, a model?
+---@example nn.is_module(model)
 local function is_module(v)
   local meta = type(v) == "table" and getmetatable(v)
   return type(meta) == "table" and meta.is_module == true
@@ -75,6 +79,7 @@ end
 --- A tensor that belongs to the state but is not trained.
 ---@param name string
 ---@param t tensor
+---@example nn.Identity():register_buffer("total", sota.zeros(1))
 function Module:register_buffer(name, t)
   check_name(self, name)
   rawset(self, name, t:keep())
@@ -145,6 +150,7 @@ nn.checkpoint = recompute.checkpoint
 --- hook(module, path, outputs...). Path is nil for the outermost.
 ---@param hook function
 ---@param f function
+---@example nn.watch(function(m, path) print(path, m.name) end, model, x)
 function nn.watch(hook, f, ...)
   local before = watcher
   watcher = hook
@@ -167,6 +173,7 @@ end
 ---@param name string shown when printed
 ---@param base? table
 ---@return table class
+---@example local Net = nn.class "Net"
 function nn.class(name, base)
   base = base or Module
   local class = {name = name, base = base}
@@ -182,14 +189,20 @@ function nn.class(name, base)
   })
 end
 
+--- Yours to define: what Class(...) calls, with its arguments, to make layers.
+---@example local Net = nn.class "Net"; function Net:init(n) self.layer = nn.Linear(n, 2) end
+---@example local Net = nn.class("Net", nn.Module)
 function Module:init() end
 
+--- Yours to define: what calling the module computes.
+---@example local Net = nn.class "Net"; function Net:forward(v) return v:relu() end
 function Module:forward()
   check.fail("%s has no forward: define function %s:forward(x)", self.name,
     self.name)
 end
 
 --- True for an instance of class or of one made from it.
+---@example model:isa(nn.Sequential)
 function Module:isa(class)
   local c = getmetatable(self)
   while c do
@@ -200,6 +213,7 @@ function Module:isa(class)
 end
 
 --- True when v is a class made by nn.class.
+---@example nn.is_class(nn.Linear)
 function nn.is_class(v)
   return type(v) == "table" and rawget(v, "base") ~= nil
     and v.is_module == true
@@ -209,6 +223,7 @@ end
 
 --- visit(name, tensor, owner, slot) for own tensors of the wanted kinds, then
 --- the children's, as PyTorch does. For the other files of the protocol.
+---@example nn.walk_tensors(model, {"parameter"}, "", function(name, t) print(name, t:numel()) end)
 local function walk_tensors(m, kinds, prefix, visit)
   local slots = slots_of(m)
   for _, kind in ipairs(kinds) do
@@ -249,13 +264,16 @@ local function each(list)
 end
 
 --- for name, tensor, owner in m:named_parameters() do: each once.
+---@example for name, t in model:named_parameters() do print(name, t:numel()) end
 function Module:named_parameters() return each(collect(self, {"parameter"})) end
 
 --- for name, tensor, owner in m:named_buffers() do
+---@example for name, t in model:named_buffers() do print(name, t:numel()) end
 function Module:named_buffers() return each(collect(self, {"buffer"})) end
 
 --- The list of the parameters' tensors.
 ---@return tensor[]
+---@example #model:parameters()
 function Module:parameters()
   local list = {}
   for _, t in self:named_parameters() do list[#list + 1] = t end
@@ -264,6 +282,7 @@ end
 
 --- Number of elements in all parameters, and of those that are trained.
 ---@return integer all, integer trained
+---@example model:count()
 function Module:count()
   local all, trained = 0, 0
   for _, t in self:named_parameters() do
@@ -274,6 +293,7 @@ function Module:count()
 end
 
 --- for name, child in m:children() do: in the order of definition.
+---@example for name, child in model:children() do print(name, child.name) end
 function Module:children()
   local list = {}
   for _, slot in ipairs(slots_of(self)) do
@@ -294,10 +314,12 @@ local function walk_modules(m, name, list)
 end
 
 --- for path, module in m:modules() do: itself first, with path "".
+---@example for name, m in model:modules() do print(name, m.name) end
 function Module:modules() return each(walk_modules(self, "", {})) end
 
 --- Calls f(module) for all modules inside, then for this one. Returns it.
 ---@param f function
+---@example model:apply(function(m) m.seen = 1 end)
 function Module:apply(f)
   for _, child in self:children() do child:apply(f) end
   f(self)
@@ -308,6 +330,7 @@ end
 
 --- Training mode (batch statistics, dropout) on or off, everywhere inside.
 ---@param on? boolean true unless given
+---@example model:train()
 function Module:train(on)
   on = on ~= false
   for _, m in self:modules() do rawset(m, "training", on) end
@@ -315,16 +338,19 @@ function Module:train(on)
 end
 
 --- Evaluation mode: the opposite of train().
+---@example model:eval()
 function Module:eval() return self:train(false) end
 
 --- Whether the parameters inside are trained.
 ---@param on boolean
+---@example model:requires_grad(true)
 function Module:requires_grad(on)
   for _, t in self:named_parameters() do t:requires_grad(on) end
   return self
 end
 
 --- Forgets the gradients.
+---@example model:zero_grad()
 function Module:zero_grad()
   for _, t in self:named_parameters() do t:zero_grad() end
   return self
@@ -332,6 +358,7 @@ end
 
 --- Moves parameters and buffers to a device.
 ---@param device string
+---@example model:to "cpu"
 function Module:to(device)
   local moved = {}
   walk_tensors(self, {"parameter", "buffer"}, "", function(_, t, owner, slot)

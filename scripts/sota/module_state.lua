@@ -7,8 +7,13 @@ local nn = require "sota.module"
 local Module = nn.Module
 
 -- Modules that keep part of their state outside tensors bring it up to date
--- here, and take it back after loading.
+-- before saving, and take it back after loading.
+
+--- Yours to define: called before state_dict reads the tensors.
+---@example model:before_save()
 function Module:before_save() end
+--- Yours to define: called after load_state_dict.
+---@example model:after_load()
 function Module:after_load() end
 
 local by_name = {
@@ -22,6 +27,7 @@ local by_name = {
 --- {name =, tensor =, layout =}; state["0.weight"] is that tensor. The tensors
 --- are the module's own, not copies.
 ---@return table
+---@example model:state_dict()
 function Module:state_dict()
   for _, m in self:modules() do m:before_save() end
   local list = {}
@@ -85,6 +91,7 @@ local load_options = check.spec("load_state_dict", {
 ---@param state table from state_dict(), or {name = tensor}
 ---@param options? {strict: boolean} false: missing and unknown names pass
 ---@return {missing: string[], unexpected: string[]}
+---@example model:load_state_dict(model:state_dict())
 function Module:load_state_dict(state, options)
   local o = load_options(options)
   local mine, given = self:state_dict(), tensors_by_name(state)

@@ -5,6 +5,7 @@ local nn = require "sota.module"
 local Module = nn.Module
 
 --- The text between the parentheses when a layer is printed.
+---@example nn.Linear(2, 3):extra()
 function Module:extra() return "" end
 
 local function tree(m, lines, indent, label)

@@ -48,6 +48,7 @@ for file, names in pairs(files) do
 end
 
 return setmetatable(nn, {
+  names = file_of, -- as keys: what there will be
   __index = function(_, name)
     local file = file_of[name]
     if not file then return nil end

@@ -52,6 +52,7 @@ end
 
 --- Fails unless it is Adam, SGD{...} and the like.
 ---@param recipe any
+---@example sota.optim.check(Adam)
 function optim.check(recipe)
   if getmetatable(recipe) == Recipe then return end
   check.fail("opt_func must be an optimiser such as Adam or SGD{mom = 0.9}, "
@@ -63,6 +64,7 @@ end
 ---@param model module
 ---@param options? {groups: integer[], wd_bn_bias: boolean} group of each parameter, by name
 ---@return optimiser
+---@example sota.optim.make(Adam, model)
 function optim.make(recipe, model, options)
   options = options or {}
   optim.check(recipe)

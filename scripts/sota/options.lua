@@ -154,6 +154,7 @@ end
 ---@param spec table  the description: see above; `rest = true` allows other arguments
 ---@param args? string[]
 ---@return table|nil values, string|nil text
+---@example sota.options({"Says hello.", {"name", "you", "whom to greet"}}, {"--name", "Ada"})
 return function(spec, args)
   local script = arg and arg[0] or "script.lua"
   local ok, values = pcall(parse, spec, args or arg or {})

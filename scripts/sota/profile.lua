@@ -13,6 +13,7 @@ local arguments = check.spec("profile", {
 ---@param f function
 ---@param options? {trace: string, rows: integer} trace: file for a Chrome trace; rows: most lines of a table
 ---@return any ... what f returns
+---@example sota.profile(function() return model(x) end)
 return function(...)
   local a = arguments(...)
   core.profile.start(a.trace)

@@ -18,6 +18,7 @@ local restore = {__close = function(t) again = t[1] end}
 ---@param f function|Module
 ---@param x tensor
 ---@return tensor
+---@example nn.checkpoint(model, x)
 function recompute.checkpoint(f, x)
   local bf16 = autocast.enabled()
   return core.replay(function(input, second)

@@ -11,12 +11,15 @@ local function sizes(...)
 end
 
 --- Uniform in [0, 1): rand(2, 3).
+---@example sota.rand(2, 3)
 function tensors.rand(...) return core.uniform{shape = sizes(...)} end
 
 --- Standard normal: randn(2, 3).
+---@example sota.randn(2, 3)
 function tensors.randn(...) return core.normal{shape = sizes(...)} end
 
 --- The numbers 1 to n in random order, i32.
+---@example sota.randperm(5)
 function tensors.randperm(n) return core.permutation(n) end
 
 local function like(name, make)
@@ -38,12 +41,14 @@ like("randn_like", function(shape) return tensors.randn(shape) end)
 
 --- n x n with ones on the diagonal.
 ---@param n integer
+---@example sota.eye(3)
 function tensors.eye(n)
   local rows = core.arange(n)
   return rows:reshape(n, 1):eq(rows:reshape(1, n)):to "f32"
 end
 
 --- n numbers from first to last, both included, evenly apart.
+---@example sota.linspace(0, 1, 5)
 function tensors.linspace(first, last, n)
   if n == 1 then return core.tensor{first} end
   return (core.arange(n) - 1) * ((last - first) / (n - 1)) + first

@@ -110,6 +110,7 @@ end
 --- Prints the events of a fit in their order, and the callbacks that act at
 --- each, in theirs: the learner's, and those in `cbs`.
 ---@param cbs? any as for fit
+---@example learn:show_training_loop()
 function training_loop.show_training_loop(learn, cbs)
   print(loop_text{learn.cbs, cbs})
 end

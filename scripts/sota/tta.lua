@@ -156,6 +156,7 @@ end
 ---@param options? {n: integer, beta: number|false, use_max: boolean, dl: DataLoader, ds_idx: integer, views: "flip"|"fivecrop"|"tencrop", cache: integer, item_tfms: any, batch_tfms: any}
 ---@return tensor preds probabilities (N, C), in the order of the set
 ---@return tensor? targs class numbers (N); after preds, plain with beta = false
+---@example learn:tta{n = 2}
 function tta.tta(learn, ...)
   local a = arguments(...)
   if a.beta == true then check.fail("tta: beta is a number, or false") end

@@ -66,6 +66,7 @@ local arguments = check.spec("tta_translate", {
 ---@param options? {pad: integer, dl: DataLoader}
 ---@return tensor preds probabilities (N, C), in the order of the set
 ---@return tensor? targs class numbers (N)
+---@example learn:tta_translate{pad = 1}
 function tta.tta_translate(learn, ...)
   local a = arguments(...)
   local dl = a.dl or learn.dls.valid

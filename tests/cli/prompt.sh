@@ -1,31 +1,9 @@
 #!/bin/bash
 # prompt.sh -- the prompt, with real keystrokes in a terminal (tmux).
 source "$(dirname "$0")/check.sh"
-if ! command -v tmux >/dev/null; then
-  echo "tmux is not installed: skipped"
-  exit 77
-fi
+source "$(dirname "$0")/terminal.bash"
 
-export SOTA_DATA=$work/cache HOME=$work TERM=screen
-mux() { tmux -S "$work/tmux" -f /dev/null "$@"; }
-trap 'mux kill-server 2>/dev/null; rm -rf "$work"' EXIT
-screen() { mux capture-pane -p -J -S - -t s; }
-keys() { mux send-keys -t s "$@"; }
-enter() { keys -l -- "$1" && keys Enter; }
-shows() { screen | grep -qE -- "$1"; }
-
-# check NAME PATTERN: a line like the pattern comes up.
-check() {
-  if await shows "$2"; then
-    pass
-  else
-    fail "$1" "no line like '$2' on the screen: $(screen | tail -15)"
-  fi
-}
-prompt() { screen | sed '/^$/d' | tail -1 | grep -qE '^> *$'; }
-
-mux new-session -d -s s -x 110 -y 50 \
-  "'$sota' -e 'print(1)' -i; echo \"left with \$?\"; sleep 60"
+terminal s 110 50 "'$sota' -e 'print(1)' -i"
 check "banner" '^sota-lua [0-9.]+ \(Lua 5\.4'
 await prompt
 
@@ -126,7 +104,7 @@ check "twice in a fit" 'still[ 	]+5'
 enter '#sota.draw.Picture.new(10, 10, "tiny").canvas:png(1) > 0'
 check "pictures" '^true$'
 enter 'sota.draw.Picture.new(10, 10, "tiny")'
-check "a picture shows itself, and where it lies" '^tiny, 10 x 10: .*[.]png'
+check "a picture shows itself, and where it lies" 'tiny, 10 x 10: .*[.]png'
 
 keys C-d
 check "Ctrl-D leaves" 'left with 0'

@@ -206,7 +206,7 @@ check.test("help knows them", function()
   sota.help "TensorBoard"
   sota.help "JSONLogger"
   print = old
-  assert(text:find("histograms", 1, true) and text:find("JSONLogger{options} -- function", 1, true), text)
+  assert(text:find("histograms", 1, true) and text:find("JSONLogger{options} -- class", 1, true), text)
 end)
 
 check.done()

@@ -428,14 +428,14 @@ end)
 
 check.test("each has its help", function()
   local lines, old = {}, print
-  for _, name in ipairs{"show_batch", "show_results", "plot_loss", "plot_sched", "plot_metrics", "lr_find plot",
+  for _, name in ipairs{"show_batch", "show_results", "plot_loss", "plot_sched", "plot_metrics", "lr_find:plot",
                         "plot_confusion_matrix", "plot_top_losses", "show_filters", "show_tta", "show_features",
                         "show_cam", "save"} do
     print = function(s) lines[#lines + 1] = s end
     local ok, why = pcall(sota.help, name)
     print = old
     assert(ok, why)
-    assert(lines[#lines]:find(name .. "{options} -- function", 1, true), name)
+    assert(lines[#lines]:find(name .. "[{(].- %-%- method of "), name)
     assert(lines[#lines]:find("example: ", 1, true), name)
   end
 end)

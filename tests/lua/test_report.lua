@@ -249,7 +249,7 @@ check.test("help knows it", function()
   print = function(s) text = text .. s end
   sota.help "Report"
   print = old
-  assert(text:find("Report{options} -- function", 1, true) and text:find("fname", 1, true), text)
+  assert(text:find("Report{options} -- class", 1, true) and text:find("fname", 1, true), text)
 end)
 
 check.done()

@@ -65,6 +65,7 @@ end
 --- help() knows it.
 ---@param class table
 ---@return table class call it to get a callback; or use it as one
+---@example Callback{name = "Greeter", after_epoch = function(self, learn) print("epoch", learn.epoch) end}
 function base.Callback(class)
   if type(class) ~= "table" then
     check.fail("Callback: wants a table of events, such as {after_epoch = "

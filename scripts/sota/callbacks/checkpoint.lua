@@ -57,6 +57,7 @@ end
 --- anew; what was in the folder is moved aside. settings: a table (those of the
 --- script) that must be the same when it goes on. :finish() at the end of the
 --- script removes the files.
+---@example learn:fit(1, {cbs = Checkpoint{folder = "checkpoint", every = "5min"}})
 function Checkpoint:init()
   self.seconds, self.batches = parse_every(self.every)
   self.fits, self.pause = 0, FIRST_PAUSE

@@ -5,6 +5,9 @@ local core = require "sota.core"
 local base = require "sota.callbacks.base"
 local blend = require "sota.callbacks.blend"
 
+--- CutMix(alpha = 1): pastes a box of one image of the batch into another, and
+--- blends the targets by its area.
+---@example learn:fit(1, {cbs = CutMix(1)})
 local CutMix = base.Callback{
   name = "CutMix", run_valid = false,
   options = {{"alpha", "number", 1, min = 1e-6}},

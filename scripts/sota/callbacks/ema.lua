@@ -16,6 +16,7 @@ local base = require "sota.callbacks.base"
 --- min_decay = 0, update_after_step = 0, exclude_buffers = false, plain =
 --- false}): validation, SaveModel, and the model when the fit is over, have the
 --- averages.
+---@example learn:fit(1, {cbs = EMA(0.99)})
 local EMA = base.Callback{
   name = "EMA", trial = false, state = {"steps"},
   options = {

@@ -8,6 +8,7 @@ local gradient = {}
 --- items have been seen, so that small batches train like large ones (batch
 --- norm still sees the small ones). Gradients add up in between; what an epoch
 --- leaves over counts for the next one.
+---@example learn:fit(1, {cbs = GradientAccumulation{n_acc = 32}})
 gradient.GradientAccumulation = base.Callback{
   name = "GradientAccumulation", order = 6, run_valid = false,
   options = {{"n_acc", "integer", 32, min = 1}}, state = {"count"},
@@ -24,6 +25,7 @@ gradient.GradientAccumulation = base.Callback{
 
 --- GradientClip(max_norm = 1): scales all gradients down together when their
 --- norm is larger. A norm that is not finite ends the run, with exit code 3.
+---@example learn:fit(1, {cbs = GradientClip(1)})
 gradient.GradientClip = base.Callback{
   name = "GradientClip", order = 11,
   options = {{"max_norm", "number", 1, min = 0}},

@@ -11,6 +11,7 @@ end
 
 --- TerminateOnNaN(): ends the program (or the call, under pcall) with exit
 --- code 3 after the first batch whose loss is infinite or not a number.
+---@example learn:fit(1, {cbs = TerminateOnNaN})
 local TerminateOnNaN = base.Callback{
   name = "TerminateOnNaN", order = -9, trial = false,
   after_batch = function(_, learn)

@@ -7,6 +7,7 @@ local base = require "sota.callbacks.base"
 --- written at once, in the learner's folder (path) unless fname has one. The
 --- loop writes it (engine/train/table.h); the learner's option `history` is
 --- the same.
+---@example learn:fit(1, {cbs = CSVLogger "history.csv"})
 local CSVLogger = base.Callback{
   name = "CSVLogger", trial = false,
   options = {{"fname", "string", "history.csv"}, {"append", "boolean", false}},

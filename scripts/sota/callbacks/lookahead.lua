@@ -14,6 +14,7 @@ local EMA = require("sota.callbacks.ema").EMA
 
 --- LookaheadEMA(decay = 0.95, {k = 5, power = 3}): T is the number of steps of
 --- the fit.
+---@example learn:fit(1, {cbs = LookaheadEMA()})
 local LookaheadEMA = base.Callback{
   name = "LookaheadEMA", trial = false, state = {"steps"},
   options = {

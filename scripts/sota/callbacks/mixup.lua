@@ -8,6 +8,9 @@ local core = require "sota.core"
 local base = require "sota.callbacks.base"
 local blend = require "sota.callbacks.blend"
 
+--- Mixup(alpha = 0.4): trains on blends of two images of the batch, with shares
+--- from Beta(alpha, alpha).
+---@example learn:fit(1, {cbs = Mixup(0.4)})
 local Mixup = base.Callback{
   name = "Mixup", run_valid = false,
   options = {{"alpha", "number", 0.4, min = 1e-6}},

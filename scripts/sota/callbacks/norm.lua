@@ -3,6 +3,7 @@ local base = require "sota.callbacks.base"
 
 --- BnFreeze(): norm layers whose parameters are frozen keep their statistics
 --- too. For learners with train_bn = false.
+---@example Learner(dls, model, {train_bn = false, cbs = BnFreeze})
 local BnFreeze = base.Callback{
   name = "BnFreeze",
   before_train = function(_, learn)

@@ -19,6 +19,10 @@ local check = require "sota.check"
 local base = require "sota.callbacks.base"
 local resize = require "sota.data.resize"
 
+--- ProgressiveResize{from = 128, to =, start = 0.3, finish = 0.8, step = 32, bs =
+--- "fixed"}: trains on small images first; between these shares of the training
+--- they grow to the full size. Validation is always at the full size.
+---@example learn:fit(1, {cbs = ProgressiveResize{from = 16, step = 8}})
 local ProgressiveResize = base.Callback{
   name = "ProgressiveResize", trial = false,
   options = {

@@ -4,6 +4,7 @@ local base = require "sota.callbacks.base"
 
 --- ShortEpoch(pct = 0.01, {short_valid = true}): epochs end after this share of
 --- their batches (at least one); validation too, unless short_valid = false.
+---@example learn:fit(1, {cbs = ShortEpoch(0.2)})
 local ShortEpoch = base.Callback{
   name = "ShortEpoch", trial = false,
   options = {{"pct", "number", 0.01, min = 0, max = 1},

@@ -97,6 +97,7 @@ local trackers = {}
 --- "auto", reset_on_fit = true}): ends the fit when there was no new best for
 --- patience epochs. Smaller is better for names with loss or error in them
 --- (mode "min"), larger for others ("max").
+---@example learn:fit(2, {cbs = EarlyStopping{monitor = "valid_loss", patience = 2}})
 trackers.EarlyStopping = tracker{
   name = "EarlyStopping", order = 63,
   options = {{"patience", "integer", 1, min = 1}},
@@ -112,6 +113,7 @@ trackers.EarlyStopping = tracker{
 --- = 0, ...}): divides every group's learning rate when there was no new best
 --- for patience epochs. For fit: schedules such as fit_one_cycle's set the rate
 --- themselves.
+---@example learn:fit(1, {cbs = ReduceLROnPlateau{patience = 1}})
 trackers.ReduceLROnPlateau = tracker{
   name = "ReduceLROnPlateau", order = 62,
   options = {{"patience", "integer", 1, min = 1},
@@ -149,6 +151,7 @@ end
 --- at_end = false, ...}): saves the model at each new best, and loads the best
 --- one when the fit is over. every_epoch = k saves fname_<epoch> every k epochs
 --- instead (true: each), at_end = true the last state as fname.
+---@example learn:fit(1, {cbs = SaveModel{monitor = "valid_loss"}})
 trackers.SaveModel = tracker{
   name = "SaveModel", order = 61,
   options = {{"fname", "string", "model"},

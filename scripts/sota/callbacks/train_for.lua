@@ -7,6 +7,7 @@ local base = require "sota.callbacks.base"
 --- TrainFor(epochs, params): a list of parameters (or one) that is trained for
 --- as many epochs of a fit, and then stays as it is. When the fit is over they
 --- can be trained again.
+---@example learn:fit(2, {cbs = TrainFor(1, model[1]:parameters())})
 local TrainFor = base.Callback{
   name = "TrainFor", trial = false,
   options = {{"epochs", "integer", required = true, min = 0},

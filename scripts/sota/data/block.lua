@@ -8,11 +8,18 @@ local transforms = require "sota.data.transforms"
 
 local block = {}
 
---- What x and y are. An image; one class of several; any number of classes.
+--- What x is: an image.
+---@example DataBlock{blocks = {ImageBlock, CategoryBlock}}
 block.ImageBlock = setmetatable({role = "x"}, {
   __tostring = function() return "ImageBlock" end})
+--- What y is: one class of several. CategoryBlock{vocab = {...}} fixes the
+--- classes and their order.
+---@example CategoryBlock{vocab = {"cat", "dog"}}
 block.CategoryBlock = setmetatable({role = "y"}, {
   __tostring = function() return "CategoryBlock" end})
+--- What y is: any number of classes. MultiCategoryBlock{vocab = {...}} fixes
+--- them and their order.
+---@example DataBlock{blocks = {ImageBlock, MultiCategoryBlock}}
 block.MultiCategoryBlock = setmetatable({role = "y", multi = true}, {
   __tostring = function() return "MultiCategoryBlock" end})
 
@@ -37,8 +44,8 @@ local arguments = check.spec("DataBlock", {
   {"batch_tfms", "any"},
 })
 
---- DataBlock{blocks, get_items, get_x, get_y, splitter, item_tfms, batch_tfms}
---- Functions of Lua run once, here, when a data set is opened.
+--- From a folder to batches, by what it is made of. Functions of Lua run once,
+--- when a data set is opened.
 ---@class DataBlockOptions
 ---@field blocks? table {ImageBlock, CategoryBlock}
 ---@field get_items? fun(source): files|table  get_image_files
@@ -47,6 +54,7 @@ local arguments = check.spec("DataBlock", {
 ---@field splitter? function  RandomSplitter()
 ---@field item_tfms? any  transforms of single images, such as Resize(460)
 ---@field batch_tfms? any  transforms of batches, such as aug_transforms{}
+---@example DataBlock{blocks = {ImageBlock, CategoryBlock}, get_items = get_image_files, get_y = parent_label, splitter = RandomSplitter(), item_tfms = Resize(64)}
 function block.DataBlock(...)
   local a = arguments(...)
   a.blocks = a.blocks or {block.ImageBlock, block.CategoryBlock}
@@ -164,6 +172,7 @@ end
 ---@param source any what get_items wants; a folder
 ---@param options? {bs: integer, val_bs: integer, seed: integer, workers: integer, shuffle: boolean, drop_last: boolean, on_bad_image: "error"|"skip", device: string, cache: "auto"|boolean|integer|{memory: integer, disk: integer|boolean, folder: string}}
 ---@return DataLoaders
+---@example block:dataloaders(path, {bs = 8})
 function DataBlock:dataloaders(source, options)
   local o = loader_arguments(options or {})
   if o.device then core.set("device", o.device) end
@@ -184,6 +193,7 @@ end
 --- split, the classes, one item and one batch through every transform.
 ---@param source any what get_items wants; a folder
 ---@param options? table as for dataloaders; bs = 4
+---@example block:summary(path)
 function DataBlock:summary(source, options)
   return require("sota.data.summary").print(self, source, options or {})
 end
@@ -217,6 +227,7 @@ local folder_arguments = check.spec("ImageDataLoaders.from_folder", {
 --- valid_pct, path/<class>/... and a random share for validation.
 ---@param path string
 ---@param options? table item_tfms, batch_tfms, bs, valid_pct, seed, ...
+---@example ImageDataLoaders.from_folder(path, {valid = "val", item_tfms = Resize(32), bs = 8})
 function block.ImageDataLoaders.from_folder(...)
   local a = folder_arguments(...)
   local splitter = a.valid_pct

@@ -12,6 +12,7 @@ local cifar = {}
 
 --- Means and deviations of CIFAR-10's training images, to four digits
 --- (cifar_stats are fastai's, rounded).
+---@example Normalize.from_stats(cifar10_stats)
 cifar.cifar10_stats = {{0.4914, 0.4822, 0.4465}, {0.2470, 0.2435, 0.2616}}
 
 --- What airbench does to training images of CIFAR-10's size: mirrored in every
@@ -20,6 +21,7 @@ cifar.cifar10_stats = {{0.4914, 0.4822, 0.4465}, {0.2470, 0.2435, 0.2616}}
 ---@param size? integer 32
 ---@param pad? integer 2
 ---@return table[] item_tfms
+---@example cifar_transforms()
 function cifar.cifar_transforms(size, pad)
   size = size or SIDE
   return {transforms.Resize(size), transforms.AlternatingFlip(),
@@ -69,6 +71,7 @@ end
 ---@param path string
 ---@param options? {item_tfms: any, batch_tfms: any, bs: integer, val_bs: integer, seed: integer, workers: integer}
 ---@return DataLoaders
+---@example ImageDataLoaders.from_cifar10(untar_data(URLs.CIFAR10)) -- downloads
 function block.ImageDataLoaders.from_cifar10(...)
   local a = arguments(...)
   local common, n = open(a)

@@ -81,6 +81,7 @@ end
 ---@param options? {delim: string, header: boolean} header = false: no names
 ---@return table rows
 ---@return string[]? header
+---@example read_csv(path .. "/labels.csv")
 function csv.read_csv(...)
   local a = arguments(...)
   local file, why = io.open(a.fname, "rb")

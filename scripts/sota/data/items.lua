@@ -14,6 +14,7 @@ local image_arguments = check.spec("get_image_files", {
 --- passed over. `folders` names the only first-level folders to look into.
 ---@param path string
 ---@return files  #files, files:path(i)
+---@example get_image_files(path)
 function items.get_image_files(...)
   local a = image_arguments(...)
   return (check.call(core.data.scan, a.path,
@@ -23,13 +24,16 @@ end
 --- The name of the folder that a file lies in: its label, in most data sets.
 ---@param path string
 ---@return string
+---@example parent_label(image)
 function items.parent_label(path) return core.data.parent_label(path, 1) end
 
 --- The name of the folder above that one.
+---@example grandparent_label(image)
 function items.grandparent_label(path) return core.data.parent_label(path, 2) end
 
 --- RegexLabeller"(%d+)%.jpg$": the first capture of a Lua pattern in the path.
 ---@param pattern string
+---@example RegexLabeller "/(%w+)/[^/]*$"
 function items.RegexLabeller(pattern)
   return function(path)
     local label = path:match(pattern)
@@ -50,6 +54,7 @@ local random_arguments = check.spec("RandomSplitter", {
 --- fastai's, if the files are in the same order); the run's seed if none given.
 ---@param valid_pct? number 0.2
 ---@param options? {seed: integer}
+---@example RandomSplitter(0.2, {seed = 42})
 function items.RandomSplitter(...)
   local a = random_arguments(...)
   return function(files)
@@ -64,6 +69,7 @@ local folder_arguments = check.spec("GrandparentSplitter", {
 
 --- By the folder above the class folder: path/train/cat/1.jpg.
 ---@param options? {train_name: string, valid_name: string}
+---@example GrandparentSplitter{train_name = "train", valid_name = "val"}
 function items.GrandparentSplitter(...)
   local a = folder_arguments(...)
   return function(files)
@@ -74,6 +80,7 @@ end
 
 --- The rows listed (from 1) are for validation.
 ---@param rows integer[]
+---@example IndexSplitter{1, 5, 9}
 function items.IndexSplitter(rows)
   return function(files)
     return check.call(core.data.split_rows, #files, rows)
@@ -82,6 +89,7 @@ end
 
 --- f(item) is true for those of validation.
 ---@param f fun(item): boolean
+---@example FuncSplitter(function(path) return path:find "/val/" ~= nil end)
 function items.FuncSplitter(f)
   return function(files, list)
     local rows = {}

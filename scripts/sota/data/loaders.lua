@@ -11,6 +11,8 @@ local DataLoader = {}
 DataLoader.__index = DataLoader
 DataLoader.__name = "DataLoader"
 
+loaders.DataLoader = DataLoader
+
 -- o: files, rows, vocab, multi, train, bs, shuffle, drop_last, seed, workers,
 -- on_bad, name, pipeline, augment (shared with the other loader), item_tfms and
 -- batch_tfms (lists), decoded (core.data.decoded: images kept for next time)
@@ -35,16 +37,20 @@ end
 function DataLoader:__len() return #self.source end
 
 --- Number of items of the set.
+---@example dls.train:items()
 function DataLoader:items() return #self.o.rows end
 
 --- Items of each class, in the order of vocab.
+---@example dls.train:counts()
 function DataLoader:counts() return self.source:counts() end
 
 --- Seconds spent waiting for data so far.
+---@example dls.train:waited()
 function DataLoader:waited() return self.source:waited() end
 
 --- Decoded images kept: megabytes in memory, and of the file on disk.
 ---@return number memory, number disk
+---@example dls.train:cached()
 function DataLoader:cached()
   if not self.o.decoded then return 0, 0 end
   local memory, disk = self.o.decoded:bytes()
@@ -52,15 +58,18 @@ function DataLoader:cached()
 end
 
 --- Files that could not be read: a list of {row=, path=, reason=}.
+---@example dls.train:bad()
 function DataLoader:bad() return self.source:bad() end
 
 --- Height and width of the images that a model gets.
+---@example dls.train:size()
 function DataLoader:size()
   local h, w = self.source:size()
   return self.augment:size(h, w)
 end
 
--- What a model sees of stored pixels.
+--- What a model sees of stored pixels.
+---@example dls.valid:one_batch() -- which calls transform
 function DataLoader:transform(x, rows, epoch)
   return self.augment:apply(x, {seed = self.seed, epoch = epoch,
     pass = self.pass, items = rows:totable(), train = self.train})
@@ -71,6 +80,7 @@ end
 --- training loader draws another order each time.
 ---@param epoch? integer from 1
 ---@param first? integer the batch to begin with, from 1
+---@example for i, xb, yb in dls.valid:batches() do print(i, yb) end
 function DataLoader:batches(epoch, first)
   if not epoch then
     self.last_epoch = (self.last_epoch or 0) + 1
@@ -87,12 +97,14 @@ end
 
 --- The first batch of an epoch.
 ---@return tensor x, tensor y
+---@example dls.valid:one_batch()
 function DataLoader:one_batch()
   for _, x, y, rows in self:batches() do return x, y, rows end
   check.fail("one_batch: there are no batches")
 end
 
--- For core.fit: a function that gives x, y at each call, and what ends it.
+--- For core.fit: a function that gives x, y at each call, and what ends it.
+---@example dls.train:spec(function() return 1 end).n
 function DataLoader:spec(epoch_of)
   return {
     n = #self,
@@ -110,6 +122,7 @@ end
 --- in memory, as far as they fit.
 ---@param options? table as for with
 ---@param megabytes? integer a quarter of the memory that is free
+---@example dls.train:kept()
 function DataLoader:kept(options, megabytes)
   local o = {decoded = self.o.decoded}
   for k, v in pairs(options or {}) do o[k] = v end
@@ -121,6 +134,7 @@ function DataLoader:kept(options, megabytes)
 end
 
 --- The same set in another form: options replace those it was made with.
+---@example dls.valid:with{bs = 4}
 function DataLoader:with(options)
   local o = {}
   for k, v in pairs(self.o) do o[k] = v end
@@ -146,6 +160,7 @@ end
 ---@param batch_tfms any transforms of batches; nil: the loader's
 ---@param options? table more, as for with
 ---@return DataLoader
+---@example dls.train:with_tfms(Resize(24))
 function DataLoader:with_tfms(item_tfms, batch_tfms, options)
   local items = item_tfms and transforms.list(item_tfms, "item")
     or self.o.item_tfms
@@ -174,6 +189,8 @@ function DataLoader:show_batch(...)
   return require "sota.draw.batch".of_loader(self, ...)
 end
 
+--- Ends the loader's threads and gives its memory back.
+---@example dls.valid:with{}:close()
 function DataLoader:close() self.source:close() end
 DataLoader.__close = DataLoader.close
 
@@ -182,6 +199,7 @@ DataLoader.__close = DataLoader.close
 local DataLoaders = {}
 DataLoaders.__index = DataLoaders
 DataLoaders.__name = "DataLoaders"
+loaders.DataLoaders = DataLoaders
 
 --- DataLoaders(train, valid): made by DataBlock:dataloaders.
 function loaders.pair(train, valid, info)
@@ -192,6 +210,7 @@ function loaders.pair(train, valid, info)
 end
 
 --- The first training batch: x (N, H, W, 3), y (N).
+---@example local xb, yb = dls:one_batch()
 function DataLoaders:one_batch() return self.train:one_batch() end
 
 --- A picture of a training batch: draw/batch.lua.
@@ -202,6 +221,7 @@ function DataLoaders:show_batch(...) return self.train:show_batch(...) end
 --- A loader over other files, in the form of the validation set.
 ---@param paths string|string[] one path or a list
 ---@param options? {bs: integer}
+---@example learn:get_preds{dl = dls:test_dl(image)}
 function DataLoaders:test_dl(paths, options)
   options = options or {}
   if type(paths) == "string" then paths = {paths} end
@@ -253,6 +273,7 @@ end
 --- earlier run is removed), and warned of in one line.
 ---@param file? string such as "out/bad_images.csv"
 ---@return {path: string, reason: string, set: string}[]
+---@example dls:bad_images()
 function DataLoaders:bad_images(file)
   local list = {}
   for _, set in ipairs{"train", "valid"} do
@@ -274,6 +295,8 @@ function DataLoaders:bad_images(file)
   return list
 end
 
+--- Ends the loaders' threads and gives their memory back.
+---@example block:dataloaders(path):close()
 function DataLoaders:close()
   self.train:close()
   self.valid:close()

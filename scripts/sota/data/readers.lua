@@ -34,6 +34,7 @@ end
 --- column, between two others; with label_delim a list of labels.
 ---@param column integer|string number from 1, or name
 ---@param options? {pref: string, suff: string, label_delim: string}
+---@example ColReader("labels", {label_delim = " "})
 function readers.ColReader(...)
   local a = column_arguments(...)
   return function(row)
@@ -50,6 +51,7 @@ local yes = {["true"] = true, ["1"] = true, yes = true, valid = true,
 --- ColSplitter("is_valid"): rows with True, 1, yes or valid in that column are
 --- for validation.
 ---@param column? integer|string "is_valid"
+---@example ColSplitter "is_valid"
 function readers.ColSplitter(column)
   column = column or "is_valid"
   return items.FuncSplitter(function(row)

@@ -47,6 +47,7 @@ local csv_arguments = spec("from_csv", {
 --- valid_col says which rows are for validation.
 ---@param path string
 ---@param options? table csv_fname, folder, fn_col, label_col, suff, label_delim, valid_col, delimiter, header; item_tfms, batch_tfms, bs, ...
+---@example ImageDataLoaders.from_csv(path, {valid_pct = 0.25, item_tfms = Resize(32), bs = 8})
 function ImageDataLoaders.from_csv(...)
   local a = csv_arguments(...)
   local rows = readers.read_csv(a.path .. "/" .. a.csv_fname,
@@ -87,12 +88,14 @@ local function base_name(path) return path:match "[^/]*$" end
 ---@param fnames files|string[] such as get_image_files(path)
 ---@param label_func fun(path: string): string|string[]
 ---@param options? table item_tfms, batch_tfms, bs, valid_pct, seed, y_block, ...
+---@example ImageDataLoaders.from_path_func(path, get_image_files(path), parent_label, {item_tfms = Resize(32), bs = 8})
 function ImageDataLoaders.from_path_func(...)
   local a = func_arguments(...)
   return from_func(a, a.label_func)
 end
 
 --- The same for a function of the file's name without its folders.
+---@example ImageDataLoaders.from_name_func(path, get_image_files(path), function(name) return name:sub(-5, -5) end, {item_tfms = Resize(32), bs = 8})
 function ImageDataLoaders.from_name_func(...)
   local a = func_arguments(...)
   return from_func(a, function(path) return a.label_func(base_name(path)) end)
@@ -109,6 +112,7 @@ local lists_arguments = spec("from_lists", {
 ---@param fnames string[]
 ---@param labels string[]|string[][]
 ---@param options? table item_tfms, batch_tfms, bs, valid_pct, seed, y_block, ...
+---@example ImageDataLoaders.from_lists(path, {image, image, image, image}, {"a", "a", "a", "a"}, {valid_pct = 0.5, item_tfms = Resize(32), bs = 1})
 function ImageDataLoaders.from_lists(...)
   local a = lists_arguments(...)
   if #a.fnames ~= #a.labels then

@@ -8,6 +8,7 @@ local base = "https://s3.amazonaws.com/fast-ai-imageclas/"
 
 --- Archives of fastai's image data sets, and CIFAR-10 (the binary version, from
 --- its authors).
+---@example URLs.IMAGENETTE_160
 sources.URLs = setmetatable({
   CIFAR10 = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
   IMAGENETTE = base .. "imagenette2.tgz",
@@ -37,6 +38,7 @@ end
 ---@param url string one of URLs, or your own .tgz
 ---@param options? {cache: string, size: integer, md5: string, sha256: string}
 ---@return string folder
+---@example untar_data(URLs.IMAGENETTE_160) -- downloads
 function sources.untar_data(url, options)
   local o = {}
   for k, v in pairs(options or {}) do o[k] = v end
@@ -51,6 +53,7 @@ end
 --- The built-in data set: ten forms in random colours, sizes and places, as
 --- JPEG files in train/ and val/. Rendered once, in seconds, into the cache.
 ---@return string folder
+---@example demo_data()
 function sources.demo_data()
   local folder = core.data.cache_dir() .. "/demo-1"
   local tell, clear = teller("rendering the demo data set", "img", 1)
@@ -79,6 +82,7 @@ local named = {
 --- (these are downloaded), or a folder.
 ---@param name string
 ---@return string folder
+---@example open_data "demo"
 function sources.open_data(name)
   return named[name] and named[name]() or name
 end

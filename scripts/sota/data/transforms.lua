@@ -109,14 +109,18 @@ for _, d in ipairs(core.augment.transforms()) do
   end
 end
 
---- Channel means and standard deviations, of values in [0, 1].
+--- Imagenet's channel means and standard deviations, of values in [0, 1].
+---@example Normalize.from_stats(imagenet_stats)
 transforms.imagenet_stats = {{0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}}
+--- CIFAR-10's, as fastai has them.
+---@example Normalize.from_stats(cifar_stats)
 transforms.cifar_stats = {{0.491, 0.482, 0.447}, {0.247, 0.243, 0.261}}
 
 --- Normalize.from_stats(imagenet_stats), or (mean, std): three numbers each.
 -- Normalize() measures them on the first training batch.
 ---@param mean table the means, or {means, deviations}
 ---@param std? table
+---@example Normalize.from_stats(imagenet_stats)
 function transforms.Normalize.from_stats(mean, std)
   if type(mean) == "table" and type(mean[1]) == "table" then
     mean, std = mean[1], mean[2]
@@ -135,6 +139,7 @@ local data_arguments = check.spec("Normalize.from_data", {
 --- Normalize.from_data{batches = k}: mean and deviation over the first k
 --- training batches, measured when the data set is opened.
 ---@param options? {batches: integer}
+---@example Normalize.from_data{batches = 4}
 function transforms.Normalize.from_data(...)
   local t = transforms.Normalize{}
   t.batches = data_arguments(...).batches

@@ -25,6 +25,7 @@ local arguments = check.spec("Chart", {
 
 --- An empty chart.
 ---@param options? {title: string, xlabel: string, ylabel: string, xlog: boolean, xwhole: boolean, xlim: number[], ylim: number[], yticks: number[], categories: string[], width: number, height: number}
+---@example sota.draw.Chart.new{title = "Loss", xlabel = "batch"}
 function Chart.new(options)
   local self = setmetatable(arguments(options or {}), Chart)
   self.series = {}
@@ -50,10 +51,12 @@ end
 ---@param xs number[]
 ---@param ys number[]
 ---@param options? {label: string, colour: integer, width: number, dash: number, stairs: boolean, dots: boolean}
+---@example chart:line({1, 2, 3}, {3, 1, 2}, {label = "loss"})
 function Chart:line(xs, ys, options) return add(self, "line", xs, ys, options) end
 
 --- Points that are not joined; text: one of each, beside it.
 ---@param options? {label: string, colour: integer, radius: number, text: string[]}
+---@example chart:points({1, 2}, {1, 2})
 function Chart:points(xs, ys, options)
   return add(self, "points", xs, ys, options)
 end
@@ -61,6 +64,7 @@ end
 --- Bars from 0, one of each category.
 ---@param values number[]
 ---@param options? {label: string, colour: integer}
+---@example chart:bars({3, 1, 2}, {label = "counts"})
 function Chart:bars(values, options)
   local xs = {}
   for i = 1, #values do xs[i] = i end
@@ -166,6 +170,7 @@ end
 ---@param x number
 ---@param y number
 ---@return number x, number y
+---@example chart:line({1, 2}, {1, 2}):picture(); chart:place(1, 1)
 function Chart:place(x, y)
   local share
   if self.xlog then
@@ -307,6 +312,7 @@ end
 ---@param y number
 ---@param w number
 ---@param h number
+---@example chart:draw(pic.canvas, 0, 0, 200, 150)
 function Chart:draw(canvas, x, y, w, h)
   set_ranges(self)
   lay_out(self, canvas, x, y, w, h)
@@ -327,12 +333,14 @@ end
 
 --- The chart as a picture of its own.
 ---@return Picture
+---@example chart:line({1, 2}, {1, 2}):picture()
 function Chart:picture() return Chart.panels({self}) end
 
 --- Several charts in one picture, in rows of `ncol`: 2, or 3 for three.
 ---@param charts Chart[]
 ---@param options? {ncol: integer, title: string}
 ---@return Picture
+---@example sota.draw.Chart.panels{chart}
 function Chart.panels(charts, options)
   local ncol = math.min(options and options.ncol or #charts == 3 and 3 or 2,
     #charts)

@@ -137,7 +137,7 @@ local find_arguments = check.public("lr_find plot", {
 }, {
   help = "Loss against learning rate, with the suggestions: found:plot() for "
     .. "found = learn:lr_find().",
-  example = 'local found = learn:lr_find(); found:plot{to = "lr.png"}',
+  example = 'found:plot{to = "lr.png"} -- found = learn:lr_find()',
 })
 
 -- The loss at the tried rate next to `rate`.

@@ -93,7 +93,7 @@ local maps_arguments = check.public("show_features", {
 }, {
   help = "An image and the first maps that a layer makes of it, each from its "
     .. "smallest value (black) to its largest (light grey). Of a Learner.",
-  example = 'learn:show_features("cat.jpg", {layer = "1"})',
+  example = 'learn:show_features(image, {layer = "1"})',
 })
 
 -- One map (h, w) as a grey image; white would be lost on the white page.
@@ -140,7 +140,7 @@ local cam_arguments = check.public("show_cam", {
 }, {
   help = "An image and the places that speak for a class (Grad-CAM): blue "
     .. "where nothing does, yellow where most does. Of a Learner.",
-  example = 'learn:show_cam("cat.jpg", {class = "cat"})',
+  example = 'learn:show_cam(image, {class = "cross"})',
 })
 
 local function class_of(learn, class, logits)

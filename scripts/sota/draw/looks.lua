@@ -63,7 +63,7 @@ local tta_arguments = check.public("show_tta", {
 }, {
   help = "An image, its versions in test-time augmentation, and what the model "
     .. "says of each; above them what it says of all together.",
-  example = 'learn:show_tta("cat.jpg", {n = 7})',
+  example = 'learn:show_tta(image, {n = 7})',
 })
 
 -- What the model says of the only item of dl in pass number i, and what it saw.

@@ -17,6 +17,7 @@ Picture.__index = Picture
 ---@param width number in points: pixels at scale 1
 ---@param height number
 ---@param title? string what it shows, in a few words
+---@example sota.draw.Picture.new(100, 50, "empty")
 function Picture.new(width, height, title)
   if draw.missing then
     check.fail("pictures need Cairo and Pango, which this sota-lua was built "
@@ -28,6 +29,7 @@ end
 
 --- Width and height, in pixels at scale 1.
 ---@return integer width, integer height
+---@example pic:size()
 function Picture:size()
   local w, h = self.canvas:size()
   return math.tointeger(w), math.tointeger(h)
@@ -82,6 +84,7 @@ end
 --- The pixels: u8 (H, W, 3).
 ---@param scale? number 1
 ---@return tensor
+---@example pic:pixels()
 function Picture:pixels(scale)
   return check.call(self.canvas.pixels, self.canvas, scale or 1)
 end
@@ -120,6 +123,7 @@ end
 --- blocks of colour, with a file), otherwise writes a temporary PNG file and
 --- prints its path.
 ---@return Picture self
+---@example pic:show()
 function Picture:show()
   print(self:__show())
   return self

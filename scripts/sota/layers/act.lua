@@ -13,11 +13,23 @@ local function activation(name, op, fused)
   layers[name] = class
 end
 
+--- nn.ReLU(): max(x, 0), as a module.
+---@example nn.ReLU()(t)
 activation("ReLU", "relu", "relu")
+--- nn.GELU(): x times the normal distribution's share below x, as a module.
+---@example nn.GELU()(t)
 activation("GELU", "gelu", "gelu")
+--- nn.SiLU(): x sigmoid(x), as a module.
+---@example nn.SiLU()(t)
 activation("SiLU", "silu", "silu")
+--- nn.Mish(): x tanh(ln(1 + e^x)), as a module.
+---@example nn.Mish()(t)
 activation("Mish", "mish", "mish")
+--- nn.Sigmoid(): 1 / (1 + e^-x), as a module.
+---@example nn.Sigmoid()(t)
 activation("Sigmoid", "sigmoid")
+--- nn.Tanh(): the hyperbolic tangent, as a module.
+---@example nn.Tanh()(t)
 activation("Tanh", "tanh")
 layers.Swish = layers.SiLU
 
@@ -29,6 +41,7 @@ local names = {"relu", "gelu", "silu", "swish", "mish", "sigmoid", "tanh",
 --- A new activation module from what a user may give: a name ("mish"), a class
 --- (nn.Mish), a module, a function, or false and "none" for none (nil).
 ---@param what string for messages
+---@example nn.activation("mish", "my layer")
 function layers.activation(act, what)
   if not act or act == "none" then return nil end
   if type(act) == "function" then return nn.Lambda(act) end

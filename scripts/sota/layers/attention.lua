@@ -17,6 +17,7 @@ local se_arguments = check.spec("SEModule", {
 --- nn.SEModule(channels, {reduction = 16, act = "relu"}): each channel times a
 --- gate in (0, 1), computed from the means of all channels by two layers (Hu
 --- et al., 2018). The narrow layer has channels/reduction, rounded up to 8.
+---@example nn.SEModule(3, {reduction = 1})(x)
 function SEModule:init(...)
   local a = se_arguments(...)
   local c = a.channels
@@ -40,9 +41,10 @@ local function normalised(v) -- v / max(|v|, 1e-12)
   return v / v:norm():clamp{min = 1e-12}
 end
 
--- A 1x1 convolution's weight, divided by its largest singular value, which one
+--- A 1x1 convolution's weight, divided by its largest singular value, which one
 -- step of the power iteration a training forward follows (Miyato et al.,
 -- 2018). u and v count as constants for the gradient.
+---@example nn.SpectralConv(3)
 local SpectralConv = nn.class "SpectralConv"
 
 function SpectralConv:init(c)
@@ -83,6 +85,7 @@ local sa_arguments = check.spec("SimpleSelfAttention", {
 --- C) and W a spectrally normalised C x C weight,
 ---   x + gamma X (W' X' X),  gamma trained from 0;
 --- sym uses (W + W') / 2.
+---@example nn.SimpleSelfAttention(3)(x)
 function SimpleSelfAttention:init(...)
   local a = sa_arguments(...)
   self.sym = a.sym

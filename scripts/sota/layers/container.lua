@@ -24,6 +24,7 @@ ModuleList.__len = function(self)
 end
 
 --- nn.ModuleList{a, b}: a list whose modules are found as children.
+---@example nn.ModuleList{nn.Linear(2, 2), nn.ReLU()}
 function ModuleList:init(...)
   local first = ...
   local plain = type(first) == "table" and not getmetatable(first)
@@ -43,6 +44,7 @@ end
 
 --- nn.Sequential{a, b}: calls them in turn. seq[1] is the first, #seq their
 --- number, seq:slice(2, 3) a new Sequential of some.
+---@example nn.Sequential{nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2)}(t)
 local Sequential = nn.class("Sequential", ModuleList)
 
 function Sequential:forward(x)
@@ -58,10 +60,13 @@ function Sequential:slice(first, last)
   return nn.Sequential(part)
 end
 
+--- nn.Identity(): gives what it gets.
+---@example nn.Identity()(t)
 local Identity = nn.class "Identity"
 function Identity:forward(x) return x end
 
 --- nn.Lambda(f): a function as a module.
+---@example nn.Lambda(function(v) return v * 2 end)(t)
 local Lambda = nn.class "Lambda"
 function Lambda:init(f) self.f = f end
 function Lambda:forward(...) return self.f(...) end

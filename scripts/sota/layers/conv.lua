@@ -35,6 +35,7 @@ local conv_arguments = check.spec("Conv2d", {
 --- nn.Conv2d(in_channels, out_channels, kernel_size, {stride = 1, padding = 0,
 --- dilation = 1, groups = 1, bias = true, init = "default"}): x (N, H, W, in)
 --- to (N, OH, OW, out). Sizes are a number or {height, width}.
+---@example nn.Conv2d(3, 8, 3, {padding = 1})(x)
 function Conv2d:init(...)
   local a = conv_arguments(...)
   local kh, kw = pair(a.kernel_size)
@@ -93,6 +94,7 @@ local layer_arguments = check.spec("ConvLayer", {
 --- residual block starts as its shortcut; false is none, and then the
 --- convolution has a bias. Weights start by He's rule.
 --- Call it with a second tensor to have that added before the activation.
+---@example nn.ConvLayer(3, 8, {stride = 2})(x)
 function ConvLayer:init(...)
   local a = layer_arguments(...)
   if a.bias == nil then a.bias = not a.norm end
@@ -124,6 +126,7 @@ end
 --- activation(norm(conv(x)) + residual), as one operation where they allow it:
 --- for models whose layers have names of their own. activation, a module, may
 --- be nil, and norm too.
+---@example nn.conv_norm_act(nn.Conv2d(3, 8, 3), nn.BatchNorm(8), nn.ReLU(), x)
 local function conv_norm_act(conv, norm, activation, x, residual)
   if norm and norm.is_norm and conv.is_conv and not conv.bias
     and conv.dilation == 1 then

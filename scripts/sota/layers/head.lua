@@ -43,6 +43,7 @@ end
 --- nn.create_head(nf, n_out, {lin_ftrs = {512}, ps = 0.5, pool = true,
 --- concat_pool = true, first_bn = true, bn_final = false, lin_first = false}):
 --- from the nf channels of a body to n_out logits.
+---@example nn.create_head(8, 10)
 local function create_head(...)
   local a = arguments(...)
   local sizes = {a.concat_pool and a.pool and 2 * a.nf or a.nf}

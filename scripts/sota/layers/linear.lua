@@ -16,6 +16,7 @@ local arguments = check.spec("Linear", {
 
 --- nn.Linear(in_features, out_features, {bias = true, init = "default"}):
 --- x (.., in) to (.., out). init "kaiming_normal" has a bias of 0.
+---@example nn.Linear(2, 5)(t)
 function Linear:init(...)
   local a = arguments(...)
   self.in_features, self.out_features = a.in_features, a.out_features

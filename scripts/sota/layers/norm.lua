@@ -17,6 +17,7 @@ local arguments = check.spec("BatchNorm", {
 
 --- nn.BatchNorm(channels, {eps = 1e-5, momentum = 0.1, gamma = 1, beta = 0});
 --- gamma and beta are what weight and bias start with. x is (.., channels).
+---@example nn.BatchNorm(3)(x)
 function BatchNorm:init(...)
   local a = arguments(...)
   local c = a.num_features
@@ -57,7 +58,13 @@ function BatchNorm:extra()
     self.momentum)
 end
 
--- PyTorch's names; the maths is one.
-return {BatchNorm = BatchNorm,
-        BatchNorm1d = nn.class("BatchNorm1d", BatchNorm),
-        BatchNorm2d = nn.class("BatchNorm2d", BatchNorm)}
+--- BatchNorm under PyTorch's name for rows; the maths is one.
+---@example nn.BatchNorm1d(2)(t)
+local BatchNorm1d = nn.class("BatchNorm1d", BatchNorm)
+
+--- BatchNorm under PyTorch's name for images; the maths is one.
+---@example nn.BatchNorm2d(3)(x)
+local BatchNorm2d = nn.class("BatchNorm2d", BatchNorm)
+
+return {BatchNorm = BatchNorm, BatchNorm1d = BatchNorm1d,
+        BatchNorm2d = BatchNorm2d}

@@ -33,13 +33,16 @@ end
 
 --- nn.MaxPool(kernel_size, {stride = kernel_size, padding = 0,
 --- ceil_mode = false})
+---@example nn.MaxPool(2)(x)
 pool("MaxPool", "max_pool2d")
 
 --- nn.AvgPool(kernel_size, {...}): a partial window is averaged over the
 --- pixels that it has.
+---@example nn.AvgPool(2)(x)
 pool("AvgPool", "avg_pool2d")
 
 --- nn.AdaptiveAvgPool(size): means of size x size bins, whatever the image.
+---@example nn.AdaptiveAvgPool(2)(x)
 local AdaptiveAvgPool = nn.class "AdaptiveAvgPool"
 layers.AdaptiveAvgPool = AdaptiveAvgPool
 
@@ -67,12 +70,14 @@ function AdaptiveAvgPool:extra()
 end
 
 --- nn.GlobalAvgPool(): (N, H, W, C) to (N, C).
+---@example nn.GlobalAvgPool()(x)
 local GlobalAvgPool = nn.class "GlobalAvgPool"
 layers.GlobalAvgPool = GlobalAvgPool
 function GlobalAvgPool:forward(x) return core.global_avg_pool(x) end
 
 --- nn.AdaptiveConcatPool(): maximum, then mean, of all pixels: (N, H, W, C) to
 --- (N, 1, 1, 2C).
+---@example nn.AdaptiveConcatPool()(x)
 local AdaptiveConcatPool = nn.class "AdaptiveConcatPool"
 layers.AdaptiveConcatPool = AdaptiveConcatPool
 function AdaptiveConcatPool:forward(x)
@@ -107,6 +112,7 @@ end
 --- nn.MaxBlurPool(): halves the image without aliasing, as kornia's did in
 --- 2020: 3x3 maximum, 5x5 binomial blur with reflected borders, means of 2x2
 --- (an odd last row or column is dropped). The last two are one convolution.
+---@example nn.MaxBlurPool()(x)
 local MaxBlurPool = nn.class "MaxBlurPool"
 layers.MaxBlurPool = MaxBlurPool
 

@@ -65,6 +65,7 @@ end
 --- expansion channels and gives nf * expansion. reduction > 0 adds
 --- squeeze-and-excitation, sa self-attention. checkpoint: backward keeps only
 --- the block's input and computes the rest again.
+---@example nn.ResBlock(1, 3, 8, {stride = 2})(x)
 function ResBlock:init(...)
   local a = arguments(...)
   local path = conv_path(a)

@@ -5,11 +5,13 @@ local check = require "sota.check"
 
 --- nn.Flatten(): (N, ...) to (N, all the rest). Images are NHWC here: unless
 --- they are 1x1, a layer after it numbers its inputs otherwise than PyTorch.
+---@example nn.Flatten()(x)
 local Flatten = nn.class "Flatten"
 function Flatten:forward(x) return x:reshape{x:shape(1), -1} end
 
 --- nn.Dropout(p = 0.5): in training each element is 0 with probability p, the
 --- others grow by 1 / (1 - p).
+---@example nn.Dropout(0.5)(t)
 local Dropout = nn.class "Dropout"
 
 local arguments = check.spec("Dropout", {

@@ -19,6 +19,7 @@ local arguments = check.spec("WhiteningConv", {
 --- (N, H, W, C) to (N, H-k+1, W-k+1, 2 k k C). The weights are frozen and come
 --- from measure(), without which it refuses to be trained; the bias starts at 0
 --- and is trained.
+---@example nn.WhiteningConv(3, 2):measure(x)
 function WhiteningConv:init(...)
   local a = arguments(...)
   local n = a.in_channels * a.kernel_size * a.kernel_size

@@ -16,6 +16,7 @@ local models = {}
 
 --- The names of all models, sorted.
 ---@return string[]
+---@example sota.models.list()
 function models.list()
   local names, seen = {}, {}
   for _, f in ipairs(files) do

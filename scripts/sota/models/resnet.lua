@@ -96,6 +96,7 @@ end
 ---@field zero_init_residual? boolean each block starts as its shortcut (false)
 ---@field groups? integer groups of the 3x3 convolutions of bottlenecks
 ---@field width_per_group? integer their channels per group, of 64 (64)
+---@example resnet18{n_out = 10} -- which makes a ResNet
 function ResNet:init(...)
   local a = arguments(...)
   a.act = a.act_cls or a.act

@@ -81,6 +81,7 @@ end
 ---@field stride? integer of the first convolution (2)
 ---@field checkpoint? boolean blocks keep only their input for backward
 ---@field widen? number factor on the widths of the stages (1)
+---@example xresnet18{n_out = 10} -- which makes an XResNet
 function XResNet:init(...)
   local a = arguments(...)
   a.act = a.act_cls or a.act

@@ -58,8 +58,9 @@ local function objection(lrs, losses, x, y)
     :format(x[1], x[#x])
 end
 
-local Result = {__name = "lr_find"}
+local Result = {__name = "lr_find"} -- what learn:lr_find() gives
 Result.__index = Result
+curve.Result = Result
 
 --- The curve with the suggestions, as a picture: draw/curves.lua.
 ---@param options? {skip_end: integer, suggestions: boolean, to: string}

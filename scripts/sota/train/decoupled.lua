@@ -22,6 +22,7 @@ local arguments = check.spec("decoupled_rates", {
 --- the rate of the others, and as much less decay.
 ---@param options {lr: number, wd: number, mom: number, bs: integer, norm_lr: number}
 ---@return table {lr = {norms, others}, wd = {norms, others}}
+---@example decoupled_rates{lr = 6.5, wd = 0.015}
 function decoupled.decoupled_rates(...)
   local a = arguments(...)
   local lr = a.lr * a.bs / 1024 / (1 + 1 / (1 - a.mom))

@@ -22,6 +22,7 @@ local fine_tune_arguments = check.spec("fine_tune", {
 ---@param epochs integer
 ---@param base_lr? number 2e-3
 ---@param options? {freeze_epochs: integer, lr_mult: number, pct_start: number, div: number, div_final: number, wd: number, moms: number[], cbs: any, reset_opt: boolean}
+---@example learn:fine_tune(1, {freeze_epochs = 1})
 function Learner:fine_tune(...)
   local a = fine_tune_arguments(...)
   local function cycle(n, lr, pct_start, div)
@@ -58,6 +59,7 @@ end
 ---@param cycle_len integer epochs
 ---@param lr_max? any the learner's lr
 ---@param options? {cycle_mult: integer, wd: number, cbs: any, reset_opt: boolean}
+---@example learn:fit_sgdr(1, 1)
 function Learner:fit_sgdr(...)
   local a = sgdr_arguments(...)
   return self:run_schedule(epochs_of(a.n_cycles, a.cycle_len, a.cycle_mult),

@@ -10,6 +10,7 @@ local Learner = {}
 --- of their norm layers do (unless train_bn = false). The optimiser forgets its
 --- moments.
 ---@param n integer from the end when negative: -1 trains the last group only
+---@example learn:freeze_to(-1)
 function Learner:freeze_to(n)
   if math.type(n) ~= "integer" then
     check.fail("freeze_to: wants how many groups to freeze, not %s",
@@ -31,9 +32,11 @@ end
 
 --- Trains the last group only (and norm layers). With one group nothing is
 --- frozen.
+---@example learn:freeze()
 function Learner:freeze() return self:freeze_to(-1) end
 
 --- Trains everything.
+---@example learn:unfreeze()
 function Learner:unfreeze() return self:freeze_to(0) end
 
 return Learner

@@ -94,6 +94,7 @@ end
 --- in group 2, so that they can have rates of their own.
 ---@param model module
 ---@return tensor[][]
+---@example norms_apart(model)
 function groups.norms_apart(model)
   local norms, others = {}, {}
   for _, t, owner in model:named_parameters() do

@@ -76,6 +76,7 @@ local Learner = {}
 ---@param options? {start_lr: number, end_lr: number, num_it: integer, stop_div: boolean, suggest_funcs: any}
 ---@return table? found {valley =, steep =, minimum =, slide =, lrs =, losses =}
 ---@return string? reason when no rate can be given
+---@example learn:lr_find{num_it = 20}
 function Learner:lr_find(...)
   local a = arguments(...)
   if a.end_lr <= a.start_lr then

@@ -24,6 +24,7 @@ local arguments = check.spec("slice", {
 --- slice(last), slice(first, last): rates for groups, as fastai's slice.
 ---@param first number
 ---@param last? number
+---@example learn:fit(1, slice(1e-5, 1e-3))
 function rates.slice(...)
   local a = arguments(...)
   if not a.last then a.first, a.last = nil, a.first end

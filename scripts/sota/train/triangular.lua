@@ -46,6 +46,7 @@ end
 ---@param epochs number
 ---@param lr_max? any the learner's lr; number, slice or list
 ---@param options? {start: number, peak: number, finish: number, wd: number|number[], cbs: any, reset_opt: boolean} wd may be one for each parameter group
+---@example learn:fit_triangular(1, 1e-3)
 function Learner:fit_triangular(...)
   local a = arguments(...)
   local n = math.max(#self.dls.train, 1)
