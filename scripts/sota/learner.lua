@@ -450,6 +450,21 @@ function core.recorder_meta.__index(_, name)
   return require "sota.draw.curves".recorder[name]
 end
 
+-- What learn.recorder says of itself: the epochs' rows.
+function core.recorder_meta.__tostring(self)
+  local lines = {("Recorder: %d batches, %d epochs; fields losses, lrs, moms, "
+    .. "iters, values"):format(#(self.losses or {}), #self.values)}
+  for _, row in ipairs(self.values) do
+    local parts = {("epoch %d"):format(row.epoch)}
+    for _, name in ipairs{"train_loss", "valid_loss",
+                          table.unpack(self.names or {})} do
+      if row[name] then parts[#parts + 1] = ("%s %.6f"):format(name, row[name]) end
+    end
+    lines[#lines + 1] = "  " .. table.concat(parts, ", ")
+  end
+  return table.concat(lines, "\n")
+end
+
 for _, part in ipairs{"sota.tta", "sota.training_loop", "sota.train.freeze",
                       "sota.train.fine_tune", "sota.train.lr_find",
                       "sota.train.triangular"} do

@@ -225,6 +225,8 @@ check "and training goes on" '^1$'
 clear_screen
 enter 'learn'
 check "a learner tells about itself" '60 training, 20 validation items, 10 classes'
+enter 'learn.recorder'
+check "and its recorder" '^Recorder: '
 enter 'dls;'
 enter 'who()'
 check "who() of objects" '^learn +Learner'
@@ -304,6 +306,7 @@ check "leaves" 'left with 0'
 
 terminal dumb 80 24 "TERM=dumb '$sota'"
 check "a dumb terminal" 'Ctrl-D leaves'
+await prompt
 enter '20 + 3'
 check "works" '^23$'
 if mux capture-pane -p -t dumb | grep -q '2004'; then
@@ -313,6 +316,7 @@ else
 fi
 type_in 'no'
 keys C-c
+await prompt
 enter '20 + 4'
 check "Ctrl-C there" '^24$'
 keys C-d

@@ -6,7 +6,7 @@ local names = {}
 ---@param part table sota, sota.nn or sota.models
 ---@return string[]
 function names.of(part)
-  if part == package.loaded["sota.models"] then return part.list() end
+  if rawequal(part, package.loaded["sota.models"]) then return part.list() end
   local list = {}
   for name in next, (getmetatable(part) or {}).names or {} do
     list[#list + 1] = name

@@ -18,8 +18,8 @@ local function homes(v)
     local index = rawget(meta, "__index")
     if type(index) == "function" then
       local methods = rawget(meta, "methods") -- a tensor's
-      list[#list + 1] = type(methods) == "table" and methods or meta
-      return list -- our classes are their instances' metatables
+      if type(methods) == "table" then return {methods} end
+      index = meta -- our classes are their instances' metatables
     end
     if type(index) ~= "table" then return list end
     v = index
@@ -29,9 +29,10 @@ end
 
 -- Parts of the library that a function loads: sota.nn, nn.Conv2d...
 local function is_lazy(v)
-  local sota = package.loaded["sota"]
-  return v == sota or v == package.loaded["sota.nn"]
-    or v == package.loaded["sota.models"]
+  for _, part in ipairs{"sota", "sota.nn", "sota.models"} do
+    if rawequal(v, package.loaded[part]) then return true end
+  end
+  return false
 end
 
 local function field(v, name)

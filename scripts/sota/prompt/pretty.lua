@@ -3,7 +3,8 @@
 local core = require "sota.core"
 local lexer = require "sota.prompt.lexer"
 
-local pretty = {depth = 3, items = 30, width = 80, text = 200}
+-- Of tables inside of others fewer items are shown.
+local pretty = {depth = 3, items = 30, inner_items = 12, width = 80, text = 200}
 
 local function key_order(a, b)
   local ta, tb = type(a), type(b)
@@ -38,8 +39,15 @@ local function string_text(s)
   return (("%q"):format(s):gsub("\\\n", "\\n"):gsub("\\9", "\\t"))
 end
 
+-- Six digits are enough to read; whole ones are all shown.
+local function float_text(v)
+  if v == math.floor(v) and math.abs(v) < 1e15 then return ("%.1f"):format(v) end
+  return ("%.6g"):format(v)
+end
+
 local function scalar_text(v)
   local kind = type(v)
+  if math.type(v) == "float" then return float_text(v) end
   if kind == "string" then return string_text(v) end
   if kind == "function" then return function_text(v) end
   if core.is_tensor(v) then return tensor_text(v) end
@@ -59,6 +67,13 @@ local function short_object(v)
   return type(name) == "string" and name .. " {...}" or nil
 end
 
+-- A class: what is inside is for its instances.
+local function class_name(v)
+  local name = rawget(v, "__name")
+  return type(name) == "string" and rawget(v, "__index") ~= nil
+    and "class " .. name or nil
+end
+
 local function key_text(k)
   if type(k) == "string" and k:find "^[%a_][%w_]*$" and not lexer.keywords[k]
   then
@@ -72,7 +87,8 @@ local write
 -- The fields' texts, list part first; the last may say how many are left out.
 local function fields(t, depth, seen)
   local parts, n = {}, rawlen(t)
-  for i = 1, math.min(n, pretty.items) do
+  local most = depth == 1 and pretty.items or pretty.inner_items
+  for i = 1, math.min(n, most) do
     parts[i] = write(rawget(t, i), depth + 1, seen)
   end
   local keys = {}
@@ -81,7 +97,7 @@ local function fields(t, depth, seen)
     if not in_list then keys[#keys + 1] = k end
   end
   table.sort(keys, key_order)
-  local room = math.max(0, pretty.items - #parts)
+  local room = math.max(0, most - #parts)
   for i = 1, math.min(#keys, room) do
     local k = keys[i]
     parts[#parts + 1] = key_text(k) .. write(rawget(t, k), depth + 1, seen)
@@ -100,6 +116,23 @@ local function is_short(parts, indent)
   return total + 2 <= pretty.width
 end
 
+-- Short items share lines; an item with lines of its own stands alone.
+local function filled(parts, indent)
+  local lines, now = {}, nil
+  for i, p in ipairs(parts) do
+    local item = i < #parts and p .. "," or p
+    local fits = now and #indent + #now + 1 + #item <= pretty.width
+    if fits and not item:find "\n" and not item:find "=" then
+      now = now .. " " .. item
+    else
+      lines[#lines + 1] = now
+      now = item
+    end
+  end
+  lines[#lines + 1] = now
+  return table.concat(lines, "\n" .. indent)
+end
+
 local function table_text(t, depth, seen)
   if seen[t] then return "{<cycle>}" end
   if depth > pretty.depth then return next(t) == nil and "{}" or "{...}" end
@@ -110,13 +143,13 @@ local function table_text(t, depth, seen)
     return "{" .. table.concat(parts, ", ") .. "}"
   end
   local indent = ("  "):rep(depth)
-  return "{\n" .. indent .. table.concat(parts, ",\n" .. indent) .. "\n"
-    .. indent:sub(3) .. "}"
+  return "{\n" .. indent .. filled(parts, indent) .. "\n" .. indent:sub(3)
+    .. "}"
 end
 
 function write(v, depth, seen)
   if type(v) ~= "table" then return scalar_text(v) end
-  return short_object(v) or table_text(v, depth, seen)
+  return short_object(v) or class_name(v) or table_text(v, depth, seen)
 end
 
 local function has_text(v)
