@@ -12,8 +12,10 @@ local optim = require "sota.optim"
 local model_file = require "sota.model_file"
 local groups = require "sota.train.groups"
 local guard = require "sota.train.guard"
+local labels = require "sota.train.labels"
 local rates = require "sota.train.rates"
 local room = require "sota.train.room"
+local watch = require "sota.train.watch"
 
 local Learner = {}
 Learner.__name = "Learner"
@@ -43,6 +45,7 @@ local arguments = check.spec("Learner", {
   {"splitter", "callable"}, {"train_bn", "boolean", true},
   {"precision", "string", choices = {"f32", "bf16"}},
   {"nan", "string", "stop", choices = guard.modes},
+  {"warnings", "boolean", true},
 })
 
 local function check_precision(precision)
@@ -91,6 +94,7 @@ end
 ---@field train_bn? boolean true: norm layers of frozen groups are trained
 ---@field precision? string "f32" or "bf16"; sota.get "precision" unless given
 ---@field nan? string "stop": what is done when a loss or gradient is not finite; "skip" leaves the batch out, "off" does not look
+---@field warnings? boolean true: a line when training goes wrong, train/watch.lua
 ---@example Learner(dls, xresnet18{n_out = dls.c}, {metrics = accuracy})
 local function new(_, dls, model, options)
   local a = arguments(options or {})
@@ -167,7 +171,7 @@ local function compute_loss(self, pred, y)
     self.outputs_checked = self.model
   end
   local batch_loss = self.batch_loss
-  if not batch_loss then return self.loss_func(pred, y) end
+  if not batch_loss then return labels.noted(self, self.loss_func, pred, y) end
   self.batch_loss = nil
   return batch_loss(self, pred, y)
 end
@@ -218,11 +222,12 @@ local function run(self, n_epoch, schedule, o)
   spec.valid = self.dls.valid and self.dls.valid:spec(first_epoch)
   spec.table, spec.progress = not self.quiet, not self.quiet
   spec.history, spec.history_append = self.history, self.history_begun
-  spec.nan = self.nan
+  spec.nan, spec.warnings = self.nan, self.warnings
   self.history_begun = self.history ~= nil
   for _, cb in ipairs(spec.cbs) do
     if cb.configure then cb:configure(spec, self) end
   end
+  watch.install(spec)
   local guarded = guard.install(spec, self)
   if checkpoint then checkpoint:begin(spec, self) end
   local before = self.recorder

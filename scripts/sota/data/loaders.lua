@@ -111,7 +111,8 @@ function DataLoader:spec(epoch_of)
     batches = function(epoch, start)
       local step, _, _, closing = self:batches(epoch_of(epoch), start + 1)
       return function()
-        local i, x, y = step()
+        local i, x, y, rows = step()
+        self.rows_now = rows -- of the batch that is worked on
         if i then return x, y end
       end, closing
     end,

@@ -22,7 +22,8 @@ Finder.__index = Finder
 
 function Finder:configure(spec)
   spec.valid, spec.table, spec.progress, spec.history = nil, nil, nil, nil
-  spec.metrics, spec.nan = {}, "off" -- it is to see the rate that is too large
+  -- It is to see the rate that is too large.
+  spec.metrics, spec.nan, spec.warnings = {}, "off", false
 end
 
 function Finder:before_batch(learn)
