@@ -3,11 +3,13 @@
 local core = require "sota.core"
 
 -- Fields of `values` are public but for those that begin with "_". separator is
--- ":" for methods. pages: a field's own page.
+-- ":" for methods. pages: a field's own page. inner: named, but not listed by
+-- help().
 local function group(title, prefix, page, values, o)
   o = o or {}
   return {title = title, prefix = prefix, page = page, values = values,
-          pages = o.pages or {}, hidden = o.hidden or {}, object = o.object}
+          pages = o.pages or {}, hidden = o.hidden or {}, object = o.object,
+          inner = o.inner}
 end
 
 local function all_of(lazy, names)
@@ -133,8 +135,9 @@ return function()
       {object = "Picture"}),
     group("Charts", "Chart:", "pictures.md", methods(draw.Chart),
       {object = "Chart"}),
-    group("For the library", "", "tensors.md", inside_functions()),
-    group("Smaller parts", "", "tensors.md", parts_of_core(), {pages = {
-      ["schedule.sgdr"] = "training.md"}}),
+    group("For the library", "", "tensors.md", inside_functions(),
+      {inner = true}),
+    group("Smaller parts", "", "tensors.md", parts_of_core(), {inner = true,
+      pages = {["schedule.sgdr"] = "training.md"}}),
   }
 end
