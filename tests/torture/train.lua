@@ -3,6 +3,7 @@
 -- first batch is done, "fitted" when the last one is, and at the end what it
 -- has: a number and a sum over all files. Run again, it goes on.
 --   FAST=1   clocks and pauses run a thousand times as fast
+--   SLOW=N   each batch takes N seconds
 require "sota.all"
 local core = require "sota.core"
 local sota = require "sota"
@@ -17,6 +18,8 @@ if os.getenv "FAST" then
   core.profile.clock = function() return 1000 * clock() end
   require "sota.train.persist".pause = 0.005
 end
+
+local slow = tonumber(os.getenv "SLOW" or 0)
 
 -- Batches that are a function of their number: a loader as learners want them.
 local Loader = {}
@@ -55,6 +58,7 @@ local function run()
       Report{fname = folder .. "/report.html"},
       TensorBoard{folder = folder .. "/runs", n = 0},
       {order = 99, after_batch = function()
+        core.sleep(slow)
         if not begun then print "begun" end
         begun = true
       end}}})
