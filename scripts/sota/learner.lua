@@ -480,18 +480,13 @@ Learner.tta_translate = require("sota.tta_translate").tta_translate
 
 -- --- files -------------------------------------------------------------------
 
-local function file_of(self, name)
-  if name:find "%.safetensors$" then return name end
-  return ("%s/%s/%s.safetensors"):format(self.path, self.model_dir, name)
-end
-
 --- Saves the model with all that is needed to predict: architecture, classes,
 --- sizes, statistics. A name becomes path/models/name.safetensors.
 ---@param name string a name, or a file name ending in .safetensors
 ---@return string file
 ---@example learn:save "best"
 function Learner:save(name)
-  local file = file_of(self, name)
+  local file = model_file.path_of(self, name)
   model_file.save(self, file)
   return file
 end
@@ -501,7 +496,7 @@ end
 ---@param options? {strict: boolean}
 ---@example learn:save "best"; learn:load "best"
 function Learner:load(name, options)
-  model_file.load(self, file_of(self, name), options or {})
+  model_file.load(self, model_file.path_of(self, name), options or {})
   return self
 end
 

@@ -43,7 +43,7 @@ end
 -- What the library itself calls.
 local inside = {"fit", "validate", "fit_state", "unpack_recorder", "average",
   "replay", "layer", "library", "hash_fill", "nearest", "list_dir", "make_dirs",
-  "lock"}
+  "lock", "write_file", "grow_file"}
 
 local function inside_functions()
   local list = {}
