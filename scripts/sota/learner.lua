@@ -480,7 +480,7 @@ end
 
 for _, part in ipairs{"sota.tta", "sota.training_loop", "sota.train.freeze",
                       "sota.train.fine_tune", "sota.train.lr_find",
-                      "sota.train.triangular"} do
+                      "sota.train.triangular", "sota.train.summary"} do
   for name, f in pairs(require(part)) do Learner[name] = f end
 end
 Learner.tta_translate = require("sota.tta_translate").tta_translate

@@ -69,7 +69,7 @@ local pages = {show_batch = "pictures.md", show_results = "pictures.md",
   show_filters = "pictures.md", show_tta = "pictures.md",
   show_features = "pictures.md", show_cam = "pictures.md",
   plot_confusion_matrix = "pictures.md", plot_top_losses = "pictures.md",
-  activations = "activations.md",
+  activations = "activations.md", summary = "models.md",
   tta = "test-time-augmentation.md", tta_translate = "test-time-augmentation.md"}
 
 --- The groups, in the order of the reference.
