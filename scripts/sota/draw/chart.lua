@@ -352,6 +352,9 @@ end
 ---@example chart:line({1, 2}, {1, 2}):picture()
 function Chart:picture() return Chart.panels({self}) end
 
+-- At the prompt a chart shows itself.
+function Chart:__show() return self:picture():__show() end
+
 --- Several charts in one picture, in rows of `ncol`: 2, or 3 for three. heading
 --- stands above them.
 ---@param charts Chart[]
