@@ -451,6 +451,19 @@ function Learner:show_cam(...)
   return require "sota.draw.inside".show_cam(self, ...)
 end
 
+-- --- looking inside ------------------------------------------------------------
+
+--- From now on each fit records mean, deviation, share near zero and histogram
+--- of what each layer gives: callbacks/activations.lua. Without options what was
+--- recorded so far is kept, and given again.
+---@param options? {layers: string|string[], every: integer, hist: boolean, bins: integer, range: number[]}
+---@return ActivationStats
+---@example learn:activations(); learn:fit(1); learn:activations()
+function Learner:activations(...)
+  return require "sota.callbacks.activations".ActivationStats.of_learner(self,
+    ...)
+end
+
 -- learn.recorder:plot_loss() and its like; loaded when the first is called.
 function core.recorder_meta.__index(_, name)
   return require "sota.draw.curves".recorder[name]
@@ -473,7 +486,7 @@ end
 
 for _, part in ipairs{"sota.tta", "sota.training_loop", "sota.train.freeze",
                       "sota.train.fine_tune", "sota.train.lr_find",
-                      "sota.train.triangular"} do
+                      "sota.train.triangular", "sota.train.summary"} do
   for name, f in pairs(require(part)) do Learner[name] = f end
 end
 Learner.tta_translate = require("sota.tta_translate").tta_translate

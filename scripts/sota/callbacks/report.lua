@@ -280,7 +280,7 @@ end
 local function look_at_results(self, learn)
   local r, dl = self.record, learn.dls.valid
   if not (self.results and dl) then return end
-  local held <close> = hold(learn, {quiet = true})
+  local held <close> = hold(learn, {})
   try(self, "Confusion", function()
     local interp = require "sota.interpretation".from_learner(learn)
     local closing <close> = setmetatable({}, {__close = function()

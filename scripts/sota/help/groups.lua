@@ -71,6 +71,7 @@ local pages = {show_batch = "pictures.md", show_results = "pictures.md",
   show_filters = "pictures.md", show_tta = "pictures.md",
   show_features = "pictures.md", show_cam = "pictures.md",
   plot_confusion_matrix = "pictures.md", plot_top_losses = "pictures.md",
+  activations = "activations.md", summary = "models.md",
   tta = "test-time-augmentation.md", tta_translate = "test-time-augmentation.md"}
 
 --- The groups, in the order of the reference.
@@ -119,7 +120,10 @@ return function()
     group("Callbacks", "", "training.md", sota.callbacks, {pages = {
       Mixup = "mixup.md", MixUp = "mixup.md", CutMix = "mixup.md",
       ProgressiveResize = "progressive-resizing.md",
-      Checkpoint = "reliability.md", LookaheadEMA = "cifar10.md"}}),
+      Checkpoint = "reliability.md", LookaheadEMA = "cifar10.md", ActivationStats = "activations.md"}}),
+    group("Activations", "ActivationStats:", "activations.md",
+      methods(sota.callbacks.ActivationStats), {object = "ActivationStats",
+      hidden = {configure = true, init = true, of_learner = true}}),
     group("Losses", "", "label-smoothing.md", sota.losses),
     group("Metrics", "", "metrics.md", sota.metrics),
     group("Interpretation", "Interpretation:", "metrics.md",
