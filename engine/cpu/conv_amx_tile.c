@@ -2,6 +2,7 @@
 #include "cpu/conv_amx_tile.h"
 
 #include "cpu/amx.h"
+#include "cpu/lanes_bf16.h"
 
 #ifdef __x86_64__
 
@@ -34,27 +35,6 @@ void sl_amx_multiply(const sl_amx_block *b, float *sums) {
   _tile_stored(3, sums + 528, 128);
 }
 
-/* The first n of 32 or 16. */
-SL_AMX static inline __mmask32 mask32(int n) {
-  return n >= 32 ? 0xffffffffU : (1U << (n > 0 ? n : 0)) - 1;
-}
-
-SL_AMX static inline __mmask16 mask16(int n) {
-  return n >= 16 ? (__mmask16)0xffff : (__mmask16)((1U << (n > 0 ? n : 0)) - 1);
-}
-
-/* 32 bf16 as two times 16 floats, and back. */
-SL_AMX static inline void widen(__m512i v, __m512 *low, __m512 *high) {
-  *low = _mm512_castsi512_ps(
-      _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm512_castsi512_si256(v)), 16));
-  *high = _mm512_castsi512_ps(_mm512_slli_epi32(
-      _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(v, 1)), 16));
-}
-
-SL_AMX static inline __m512i narrow(__m512 low, __m512 high) {
-  return (__m512i)_mm512_cvtne2ps_pbh(high, low);
-}
-
 SL_AMX static inline void store_row(const sl_amx_out *o, sl_bf16 *to,
                                     const float *sums, __mmask32 m, __m512 b0,
                                     __m512 b1) {
@@ -69,20 +49,20 @@ SL_AMX static inline void store_row(const sl_amx_out *o, sl_bf16 *to,
   }
   if (o->add) {
     __m512 old_low, old_high;
-    widen(_mm512_maskz_loadu_epi16(m, to), &old_low, &old_high);
+    sl_widen_lanes(_mm512_maskz_loadu_epi16(m, to), &old_low, &old_high);
     low = _mm512_add_ps(low, old_low);
     high = _mm512_add_ps(high, old_high);
   }
-  _mm512_mask_storeu_epi16(to, m, narrow(low, high));
+  _mm512_mask_storeu_epi16(to, m, sl_narrow_lanes(low, high));
 }
 
 SL_AMX
 void sl_amx_store(const sl_amx_out *o, const float *sums) {
-  const __mmask32 m = mask32(o->channels);
+  const __mmask32 m = sl_mask32(o->channels);
   __m512 b0 = _mm512_setzero_ps(), b1 = b0;
   if (o->bias) {
-    b0 = _mm512_maskz_loadu_ps(mask16(o->channels), o->bias);
-    b1 = _mm512_maskz_loadu_ps(mask16(o->channels - 16), o->bias + 16);
+    b0 = _mm512_maskz_loadu_ps(sl_mask16(o->channels), o->bias);
+    b1 = _mm512_maskz_loadu_ps(sl_mask16(o->channels - 16), o->bias + 16);
   }
   if (!o->table) {
     for (int i = 0; i < o->n; i++)
@@ -102,8 +82,8 @@ SL_AMX static void pack_plain(const sl_amx_line *l, const sl_bf16 *from,
 
 SL_AMX static void pack_lazy(const sl_amx_line *l, const sl_bf16 *from,
                              char *to, int64_t first, __mmask32 m) {
-  const __mmask16 m0 = mask16((int)(l->c - first)),
-                  m1 = mask16((int)(l->c - first - 16));
+  const __mmask16 m0 = sl_mask16((int)(l->c - first)),
+                  m1 = sl_mask16((int)(l->c - first - 16));
   const __m512 a0 = _mm512_maskz_loadu_ps(m0, l->scale + first);
   const __m512 a1 = _mm512_maskz_loadu_ps(m1, l->scale + first + 16);
   const __m512 b0 = _mm512_maskz_loadu_ps(m0, l->shift + first);
@@ -111,21 +91,21 @@ SL_AMX static void pack_lazy(const sl_amx_line *l, const sl_bf16 *from,
   const __m512 zero = _mm512_setzero_ps();
   for (int64_t i = 0; i < l->n; i++, from += l->pixel, to += 64) {
     __m512 low, high;
-    widen(_mm512_maskz_loadu_epi16(m, from), &low, &high);
+    sl_widen_lanes(_mm512_maskz_loadu_epi16(m, from), &low, &high);
     low = _mm512_fmadd_ps(low, a0, b0);
     high = _mm512_fmadd_ps(high, a1, b1);
     if (l->relu) {
       low = _mm512_max_ps(zero, low);
       high = _mm512_max_ps(zero, high);
     }
-    _mm512_storeu_si512(to, narrow(low, high));
+    _mm512_storeu_si512(to, sl_narrow_lanes(low, high));
   }
 }
 
 SL_AMX
 void sl_amx_pack_line(const sl_amx_line *l, char *to, int64_t panel) {
   for (int64_t first = 0; first < l->c; first += 32, to += panel) {
-    const __mmask32 m = mask32((int)(l->c - first));
+    const __mmask32 m = sl_mask32((int)(l->c - first));
     if (l->scale)
       pack_lazy(l, l->from + first, to, first, m);
     else
@@ -135,12 +115,12 @@ void sl_amx_pack_line(const sl_amx_line *l, char *to, int64_t panel) {
 
 /* Row r of a tile: (row 2r, row 2r + 1) of 16 columns. */
 SL_AMX static void interleave(const sl_amx_weight *w, int column, char *to) {
-  const __mmask16 m = mask16(w->c - column);
+  const __mmask16 m = sl_mask16(w->c - column);
   for (int r = 0; r < 16; r++, to += 64) {
     const float *p = w->from + 2 * r * w->row + column;
     const __mmask16 even = 2 * r < w->o ? m : 0, odd = 2 * r + 1 < w->o ? m : 0;
-    const __m512i pairs = narrow(_mm512_maskz_loadu_ps(even, p),
-                                 _mm512_maskz_loadu_ps(odd, p + w->row));
+    const __m512i pairs = sl_narrow_lanes(
+        _mm512_maskz_loadu_ps(even, p), _mm512_maskz_loadu_ps(odd, p + w->row));
     const __m512i low = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(pairs));
     const __m512i high =
         _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(pairs, 1));
@@ -154,8 +134,9 @@ SL_AMX static void transpose(const sl_amx_weight *w, int row, char *to) {
   for (int i = 0; i < 16; i++) {
     const float *p = w->from + (row + i) * w->row;
     const int there = row + i < w->o;
-    r[i] = narrow(_mm512_maskz_loadu_ps(there ? mask16(w->c) : 0, p),
-                  _mm512_maskz_loadu_ps(there ? mask16(w->c - 16) : 0, p + 16));
+    r[i] = sl_narrow_lanes(
+        _mm512_maskz_loadu_ps(there ? sl_mask16(w->c) : 0, p),
+        _mm512_maskz_loadu_ps(there ? sl_mask16(w->c - 16) : 0, p + 16));
   }
   sl_amx_transpose(r);
   for (int i = 0; i < 16; i++)
