@@ -216,6 +216,9 @@ function Checkpoint:skip(learn, s)
   learn.recorder = core.unpack_recorder(s.tensors.recorder, s.meta.metrics)
   run_state.restore_history(learn.history, s.meta.history)
   learn.history_begun = learn.history ~= nil
+  for _, cb in ipairs(learn.cbs) do
+    if cb.skipped_fit then cb:skipped_fit(learn) end
+  end
   run_state.close(s)
   self.pending = nil
 end
