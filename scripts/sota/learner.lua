@@ -456,6 +456,19 @@ function Learner:show_cam(...)
   return require "sota.draw.inside".show_cam(self, ...)
 end
 
+-- --- looking inside ------------------------------------------------------------
+
+--- From now on each fit records mean, deviation, share near zero and histogram
+--- of what each layer gives: callbacks/activations.lua. Without options what was
+--- recorded so far is kept, and given again.
+---@param options? {layers: string|string[], every: integer, hist: boolean, bins: integer, range: number[]}
+---@return ActivationStats
+---@example learn:activations(); learn:fit(1); learn:activations()
+function Learner:activations(...)
+  return require "sota.callbacks.activations".ActivationStats.of_learner(self,
+    ...)
+end
+
 -- learn.recorder:plot_loss() and its like; loaded when the first is called.
 function core.recorder_meta.__index(_, name)
   return require "sota.draw.curves".recorder[name]
@@ -478,17 +491,12 @@ end
 
 for _, part in ipairs{"sota.tta", "sota.training_loop", "sota.train.freeze",
                       "sota.train.fine_tune", "sota.train.lr_find",
-                      "sota.train.triangular"} do
+                      "sota.train.triangular", "sota.train.summary"} do
   for name, f in pairs(require(part)) do Learner[name] = f end
 end
 Learner.tta_translate = require("sota.tta_translate").tta_translate
 
 -- --- files -------------------------------------------------------------------
-
-local function file_of(self, name)
-  if name:find "%.safetensors$" then return name end
-  return ("%s/%s/%s.safetensors"):format(self.path, self.model_dir, name)
-end
 
 --- Saves the model with all that is needed to predict: architecture, classes,
 --- sizes, statistics. A name becomes path/models/name.safetensors.
@@ -496,7 +504,7 @@ end
 ---@return string file
 ---@example learn:save "best"
 function Learner:save(name)
-  local file = file_of(self, name)
+  local file = model_file.path_of(self, name)
   model_file.save(self, file)
   return file
 end
@@ -506,7 +514,7 @@ end
 ---@param options? {strict: boolean}
 ---@example learn:save "best"; learn:load "best"
 function Learner:load(name, options)
-  model_file.load(self, file_of(self, name), options or {})
+  model_file.load(self, model_file.path_of(self, name), options or {})
   return self
 end
 

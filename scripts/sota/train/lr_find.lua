@@ -56,7 +56,7 @@ end
 local function sweep(learn, a)
   local saved <close> = snapshot.of(learn)
   local line <close> = not learn.quiet
-    and core.progress("lr_find", a.num_it) or nil
+    and core.progress("lr_find", a.num_it, "batches") or nil
   learn.cbs = for_trials(learn.cbs)
   local finder = setmetatable({a = a, line = line}, Finder)
   local ok, why = pcall(learn.run_schedule, learn,
