@@ -222,10 +222,11 @@ static void clear_places(const sl_conv_amx *v, char *to, int64_t panel,
 }
 
 /* Rows of a plain product. */
-static void pack_pixels(const sl_conv_amx *v, const sl_conv_amx_in *in,
+static void pack_pixels(const sl_conv_amx *v, const sl_lazy_rows *in,
                         int64_t first, int64_t units, char *to, int64_t panel) {
   for (int64_t i = 0; i < units; i += PACKED_PIXELS) {
-    const sl_amx_line l = {.from = in->rows + (first + i) * v->in,
+    const sl_amx_line l = {.from =
+                               (const sl_bf16 *)in->rows + (first + i) * v->in,
                            .n = least(PACKED_PIXELS, units - i),
                            .pixel = v->in,
                            .c = v->in,
@@ -238,7 +239,7 @@ static void pack_pixels(const sl_conv_amx *v, const sl_conv_amx_in *in,
 }
 
 /* The pixels of one image in one plane; to: its first place. */
-static void pack_plane(const sl_conv_amx *v, const sl_conv_amx_in *in,
+static void pack_plane(const sl_conv_amx *v, const sl_lazy_rows *in,
                        const int64_t phase[2], const sl_bf16 *image, char *to,
                        int64_t panel) {
   const sl_conv_geometry *g = &v->g;
@@ -262,14 +263,14 @@ static void pack_plane(const sl_conv_amx *v, const sl_conv_amx_in *in,
   clear_places(v, to, panel, v->step - lines * v->row);
 }
 
-static void pack_images(const sl_conv_amx *v, const sl_conv_amx_in *in,
+static void pack_images(const sl_conv_amx *v, const sl_lazy_rows *in,
                         int64_t units, char *to, int64_t panel) {
   const int64_t image = v->in * (v->back ? v->g.oh * v->g.ow : v->g.h * v->g.w);
   const int64_t places = in_places(v, units), used = units * v->step;
   for (int p = 0; p < v->in_planes; p++, to += places * LINE) {
     clear_places(v, to, panel, v->head);
     for (int64_t m = 0; m < units; m++)
-      pack_plane(v, in, v->in_phase[p], in->rows + m * image,
+      pack_plane(v, in, v->in_phase[p], (const sl_bf16 *)in->rows + m * image,
                  to + (v->head + m * v->step) * LINE, panel);
     clear_places(v, to + (v->head + used) * LINE, panel,
                  places - v->head - used);
@@ -346,14 +347,14 @@ static job job_of(const sl_conv_amx *v, const char *packed,
 /* Rows where they lie, but for the last ones, behind which nothing may be
  * read; or packed. */
 static void run_product(const sl_conv_amx *v, int64_t units,
-                        const sl_conv_amx_in *in, const char *packed,
+                        const sl_lazy_rows *in, const char *packed,
                         const sl_conv_amx_out *out, const room *r) {
   const int direct = !in->scale && v->in % BLOCK == 0;
   const int64_t whole = direct ? units / BLOCK * BLOCK : 0;
   job j = job_of(v, packed, out, r);
   j.taps = 1;
   if (whole > 0) {
-    j.a = (const char *)in->rows;
+    j.a = in->rows;
     j.a_place = v->in * (int64_t)sizeof(sl_bf16);
     j.a_panel = LINE;
     j.places = whole;
@@ -389,7 +390,7 @@ static void list_rows(const sl_conv_amx *v, int64_t units,
 }
 
 static void run_images(const sl_conv_amx *v, int64_t units,
-                       const sl_conv_amx_in *in, const char *packed,
+                       const sl_lazy_rows *in, const char *packed,
                        const sl_conv_amx_out *out, const room *r) {
   const int64_t panel = panel_bytes(v, units), plane = in_places(v, units);
   pack_images(v, in, units, r->panels, panel);
@@ -409,7 +410,7 @@ static void run_images(const sl_conv_amx *v, int64_t units,
 }
 
 void sl_conv_amx_run(const sl_conv_amx *v, int64_t units,
-                     const sl_conv_amx_in *in, const char *packed,
+                     const sl_lazy_rows *in, const char *packed,
                      const sl_conv_amx_out *out, char *scratch) {
   const room r = room_of(v, units, scratch);
   if (v->product)
