@@ -198,7 +198,7 @@ static size_t table_bytes(const sl_conv_amx *v, int64_t units) {
 }
 
 static size_t sums_bytes(void) {
-  return BLOCK * BLOCK * sizeof(float);
+  return 2 * BLOCK * BLOCK * sizeof(float); /* of two blocks */
 }
 
 size_t sl_conv_amx_scratch_bytes(const sl_conv_amx *v, int64_t units) {
@@ -295,43 +295,56 @@ typedef struct job {
   float *sums;
 } job;
 
+/* A block that has been multiplied, on its way out while the next one is. */
+typedef struct pending {
+  sl_amx_out to;
+  int turn; /* which half of the sums */
+} pending;
+
+static float *sums_of(const job *j, int turn) {
+  return j->sums + turn * BLOCK * BLOCK;
+}
+
 /* 32 places by 32 channels. */
-static void run_block(const job *j, int64_t place, int64_t block) {
+static void run_block(const job *j, int64_t place, int64_t block,
+                      pending *before) {
   const sl_conv_amx *v = j->v;
-  const int64_t c = block * BLOCK;
-  sl_amx_block b = {.a = j->a + place * j->a_place,
-                    .place = j->a_place,
-                    .panel = j->a_panel,
-                    .tap = j->tap,
-                    .taps = j->taps,
-                    .panels = blocks(v->in),
-                    .weight = j->weight + block * block_bytes(v),
-                    .skip = (v->taps - j->taps) * SL_AMX_WEIGHT_BYTES};
-  sl_amx_multiply(&b, j->sums);
-  sl_amx_out to = j->to;
-  to.channels = (int)least(BLOCK, v->out - c);
-  to.bias = j->bias ? j->bias + c : NULL;
-  const int64_t first = j->first + place;
-  to.rows = j->rows + c + (j->table ? 0 : first * v->out);
-  to.table = j->table ? j->table + first : NULL;
-  to.n = (int)least(BLOCK, j->places - place);
-  sl_amx_store(&to, j->sums);
+  const int64_t c = block * BLOCK, first = j->first + place;
+  const sl_amx_block b = {.a = j->a + place * j->a_place,
+                          .place = j->a_place,
+                          .panel = j->a_panel,
+                          .tap = j->tap,
+                          .taps = j->taps,
+                          .panels = blocks(v->in),
+                          .weight = j->weight + block * block_bytes(v),
+                          .skip = (v->taps - j->taps) * SL_AMX_WEIGHT_BYTES};
+  sl_amx_multiply(&b, sums_of(j, !before->turn), &before->to,
+                  sums_of(j, before->turn));
+  before->turn = !before->turn;
+  before->to = j->to;
+  before->to.channels = (int)least(BLOCK, v->out - c);
+  before->to.bias = j->bias ? j->bias + c : NULL;
+  before->to.rows = j->rows + c + (j->table ? 0 : first * v->out);
+  before->to.table = j->table ? j->table + first : NULL;
+  before->to.n = (int)least(BLOCK, j->places - place);
 }
 
 static void run_places(const job *j) {
   const sl_conv_amx *v = j->v;
   const int64_t channels = blocks(v->out);
+  pending before = {.to = {.n = 0}};
   sl_amx_begin();
   if (sl_conv_amx_weight_bytes(v) > RESIDENT_BYTES) {
     for (int64_t b = 0; b < channels; b++)
       for (int64_t p = 0; p < j->places; p += BLOCK)
-        run_block(j, p, b);
+        run_block(j, p, b, &before);
   } else {
     for (int64_t p = 0; p < j->places; p += BLOCK)
       for (int64_t b = 0; b < channels; b++)
-        run_block(j, p, b);
+        run_block(j, p, b, &before);
   }
   sl_amx_end();
+  sl_amx_store(&before.to, sums_of(j, before.turn));
 }
 
 static job job_of(const sl_conv_amx *v, const char *packed,
