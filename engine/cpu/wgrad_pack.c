@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "cpu/lanes_bf16.h"
 #include "cpu/typed.h"
 
 /* Sixteen channels of one row; n of them are there. */
@@ -80,6 +81,59 @@ static void pack_row_pairs(const sl_packing *p, int64_t first, const sl_bf16 *a,
   }
 }
 
+#ifdef __x86_64__
+/* Sixteen channels of a row, normalised; 0 where there are none. */
+SL_BF16_LANES static inline __m512 normalised(const sl_bf16 *from, __mmask16 m,
+                                              __m512 scale, __m512 shift,
+                                              int relu) {
+  const __m256i h = _mm256_maskz_loadu_epi16(m, from);
+  const __m512 v =
+      _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16));
+  const __m512 pre = _mm512_fmadd_ps(v, scale, shift);
+  return relu ? _mm512_max_ps(_mm512_setzero_ps(), pre) : pre; /* NaN stays */
+}
+
+/* Sixteen channels from i on of n pairs of rows. */
+SL_BF16_LANES static void pack_lazy_channels(const sl_packing *p, sl_bf16 *to,
+                                             const sl_bf16 *a, const sl_bf16 *b,
+                                             int64_t step, int64_t n,
+                                             int64_t i) {
+  const __mmask16 m = sl_mask16(left(p, i));
+  const __m512 scale = _mm512_maskz_loadu_ps(m, p->scale + i);
+  const __m512 shift = _mm512_maskz_loadu_ps(m, p->shift + i);
+  const __m512i pairs = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11,
+                                         26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
+                                         5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  for (int64_t r = 0; r < n; r++, to += 2 * p->width) {
+    const int64_t at = r * step + i;
+    const __m512 low = normalised(a + at, m, scale, shift, p->relu);
+    const __m512 high =
+        b ? normalised(b + at, m, scale, shift, p->relu) : _mm512_setzero_ps();
+    _mm512_storeu_si512(
+        to, _mm512_permutexvar_epi16(pairs, sl_narrow_lanes(low, high)));
+  }
+}
+
+static void pack_lazy_pairs(const sl_packing *p, int64_t first,
+                            const sl_bf16 *a, const sl_bf16 *b, int64_t step,
+                            int64_t n) {
+  enum { ROWS = 8 }; /* at a time: they stay in the first cache */
+  for (int64_t r = 0; r < n; r += ROWS)
+    for (int64_t i = 0; i < p->c_padded; i += SL_LANES)
+      pack_lazy_channels(p,
+                         (sl_bf16 *)p->to + i / p->width * p->stride +
+                             2 * ((first + r) * p->width + i % p->width),
+                         a + r * step, b ? b + r * step : NULL, step,
+                         n - r < ROWS ? n - r : ROWS, i);
+}
+#else
+static void pack_lazy_pairs(const sl_packing *p, int64_t first,
+                            const sl_bf16 *a, const sl_bf16 *b, int64_t step,
+                            int64_t n) {
+  (void)p, (void)first, (void)a, (void)b, (void)step, (void)n; /* no call */
+}
+#endif
+
 /* (What is compiled for several processors must be static: see simd.h.) */
 void sl_pack_singles(const sl_packing *p, int64_t first, const float *from,
                      int64_t n) {
@@ -88,7 +142,10 @@ void sl_pack_singles(const sl_packing *p, int64_t first, const float *from,
 
 void sl_pack_pairs(const sl_packing *p, int64_t first, const sl_bf16 *a,
                    const sl_bf16 *b, int64_t step, int64_t n) {
-  pack_row_pairs(p, first, a, b, step, n);
+  if (p->scale)
+    pack_lazy_pairs(p, first, a, b, step, n);
+  else
+    pack_row_pairs(p, first, a, b, step, n);
 }
 
 void sl_pack_adjacent(const sl_packing *p, int64_t first, int64_t n,
