@@ -7,6 +7,7 @@ local core = require "sota.core"
 local check = require "sota.check"
 local base = require "sota.callbacks.base"
 local look = require "sota.callbacks.look"
+local persist = require "sota.train.persist"
 
 --- Report{fname = "report.html", title =, options =, n = 9, results = true}: in
 --- the learner's folder (path) unless fname has one.
@@ -130,17 +131,17 @@ local function try(self, what, f)
   notes[#notes + 1] = ("%s: %s"):format(what, (why:gsub("^[^:]*:%d+: ", "")))
 end
 
+-- Raises "cannot write PATH: reason".
 local function write(self)
   local r = self.record
   r.written = os.date "%Y-%m-%d %H:%M:%S"
-  local page, part = require "sota.draw.report"(r), self.file .. ".part"
-  local file, why = io.open(part, "wb")
-  local ok = file and file:write(page) and file:close()
-    and os.rename(part, self.file)
-  if not ok then
-    check.fail("Report: %s cannot be written%s", self.file, why
-      and ": " .. why:gsub("^.-: ", "") or "")
-  end
+  local ok, why = core.write_file(self.file, require "sota.draw.report"(r))
+  if not ok then error(why, 0) end
+end
+
+-- The page of a later epoch holds all that this one would have.
+local function try_to_write(self, learn)
+  persist.try(self, learn, "Report", function() write(self) end)
 end
 
 local function state(self, text)
@@ -195,7 +196,10 @@ function Report:configure(spec, learn)
   r.n_epoch = self.planned
   look_at_samples(self, learn)
   state(self, "Training has begun")
-  write(self)
+  if self.proved then return try_to_write(self, learn) end
+  local ok, why = pcall(write, self)
+  if not ok then check.fail("Report: %s", why) end
+  self.proved = true
 end
 
 -- A fit that an earlier process had done: Checkpoint tells.
@@ -282,7 +286,7 @@ function Report:after_epoch(learn)
   local done = #self.record.recorder.values
   state(self, ("Training: %d of %d epochs are complete"):format(done,
     self.planned))
-  write(self)
+  try_to_write(self, learn)
 end
 
 -- --- the end ------------------------------------------------------------------
@@ -335,7 +339,7 @@ local function finish(self, learn, text)
   r.n_epoch = #r.recorder.values
   state(self, text:format(r.n_epoch))
   r.settings = setting_rows(learn, largest_of(r.recorder.lrs))
-  write(self)
+  try_to_write(self, learn)
 end
 
 function Report:after_fit(learn)

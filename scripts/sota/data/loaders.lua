@@ -286,11 +286,13 @@ function DataLoaders:bad_images(file)
     os.remove(file)
     return list
   end
-  local out <close> = assert(io.open(file, "w"))
-  out:write "path,set,reason\n"
-  for _, b in ipairs(list) do
-    out:write(csv_field(b.path), ",", b.set, ",", csv_field(b.reason), "\n")
+  local lines = {"path,set,reason\n"}
+  for i, b in ipairs(list) do
+    lines[i + 1] = ("%s,%s,%s\n"):format(csv_field(b.path), b.set,
+      csv_field(b.reason))
   end
+  local ok, why = core.write_file(file, table.concat(lines))
+  if not ok then check.fail("bad_images: %s", why) end
   warn(("%d images were skipped; %s lists them"):format(#list, file))
   return list
 end

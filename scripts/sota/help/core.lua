@@ -264,6 +264,22 @@ function core.make_dirs(path) end
 ---@example sota.lock "out.lock":close()
 function core.lock(path) end
 
+--- Writes a file whole or not at all: beside its place, synced, then renamed. nil
+--- and a sentence if that fails; then what was there before still is.
+---@param path string
+---@param text string
+---@return boolean?, string?
+---@example sota.write_file("out.txt", "all of it")
+function core.write_file(path, text) end
+
+--- A file that only grows: file:add(text), file:write(), file:close(). What
+--- cannot be written (nil and a sentence) goes with the next write.
+---@param path string
+---@param keep? boolean what is in the file stays
+---@return userdata?, string?
+---@example local file = sota.grow_file "rows.txt"; file:add "1\n"; file:write(); file:close()
+function core.grow_file(path, keep) end
+
 --- Text from JSON; json.null stands for null.
 ---@param text string
 ---@return any

@@ -3,11 +3,13 @@
 local core = require "sota.core"
 
 -- Fields of `values` are public but for those that begin with "_". separator is
--- ":" for methods. pages: a field's own page.
+-- ":" for methods. pages: a field's own page. inner: named, but not listed by
+-- help().
 local function group(title, prefix, page, values, o)
   o = o or {}
   return {title = title, prefix = prefix, page = page, values = values,
-          pages = o.pages or {}, hidden = o.hidden or {}, object = o.object}
+          pages = o.pages or {}, hidden = o.hidden or {}, object = o.object,
+          inner = o.inner}
 end
 
 local function all_of(lazy, names)
@@ -41,7 +43,7 @@ end
 -- What the library itself calls.
 local inside = {"fit", "validate", "fit_state", "unpack_recorder", "average",
   "replay", "layer", "library", "hash_fill", "nearest", "list_dir", "make_dirs",
-  "lock"}
+  "lock", "write_file", "grow_file"}
 
 local function inside_functions()
   local list = {}
@@ -137,8 +139,9 @@ return function()
       {object = "Picture"}),
     group("Charts", "Chart:", "pictures.md", methods(draw.Chart),
       {object = "Chart"}),
-    group("For the library", "", "tensors.md", inside_functions()),
-    group("Smaller parts", "", "tensors.md", parts_of_core(), {pages = {
-      ["schedule.sgdr"] = "training.md"}}),
+    group("For the library", "", "tensors.md", inside_functions(),
+      {inner = true}),
+    group("Smaller parts", "", "tensors.md", parts_of_core(), {inner = true,
+      pages = {["schedule.sgdr"] = "training.md"}}),
   }
 end
