@@ -231,6 +231,8 @@ local folder_arguments = check.spec("ImageDataLoaders.from_folder", {
 --- valid_pct, path/<class>/... and a random share for validation.
 ---@param path string
 ---@param options? table item_tfms, batch_tfms, bs, valid_pct, seed, ...
+---@field train? string the folder of the training images
+---@field valid? string the folder of the validation images
 ---@example ImageDataLoaders.from_folder(path, {valid = "val", item_tfms = Resize(32), bs = 8})
 function block.ImageDataLoaders.from_folder(...)
   local a = folder_arguments(...)
