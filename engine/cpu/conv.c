@@ -68,6 +68,7 @@ void sl_conv_begin(sl_conv_worker *w, sl_conv *v, int worker, int n_workers) {
                         .dx = m + v->dx,
                         .y = m + v->y,
                         .r = m + v->r,
+                        .amx = m + v->amx,
                         .x_panels = m + v->x_panels,
                         .y_panels = m + v->y_panels,
                         .dw = floats(m + v->dw),
@@ -91,6 +92,8 @@ static void pack(const sl_conv_worker *w, const sl_dnnl_conv *p,
 void sl_conv_pack(const sl_conv_worker *w, const float *weight) {
   for (int i = SL_DNNL_FORWARD; i <= SL_DNNL_DGRAD; i++) {
     const sl_conv_way *way = &w->v->way[i];
+    if (way->own)
+      sl_conv_amx_pack(&way->amx, weight, way->weight, w->index, w->n);
     if (!way->whole) continue;
     pack(w, way->whole, weight, way->weight);
     if (way->apart) pack(w, way->last, weight, way->last_weight);
@@ -120,9 +123,30 @@ static void run(const sl_conv_worker *w, sl_dnnl_kind kind, const sl_chunk *k,
                                  out, w->scratch));
 }
 
-void sl_conv_forward(const sl_conv_worker *w, const sl_chunk *k, const void *x,
-                     void *y) {
-  run(w, SL_DNNL_FORWARD, k, x, y);
+/* Ours normalises as it packs; activations other than relu before that. */
+static void forward_own(const sl_conv_worker *w, const sl_chunk *k,
+                        const sl_source *x, void *y) {
+  const sl_conv_way *way = &w->v->way[SL_DNNL_FORWARD];
+  const int lazy = x->scale && x->act <= SL_ACT_RELU;
+  const sl_conv_amx_in in = {
+      .rows = lazy ? sl_ahead(x->type, x->data, k->in_row * x->c)
+                   : sl_source_read(x, k->in_row, k->in_rows, w->x),
+      .scale = lazy ? x->scale : NULL,
+      .shift = lazy ? x->shift : NULL,
+      .relu = lazy && x->act == SL_ACT_RELU,
+  };
+  const sl_conv_amx_out out = {
+      .rows = y, .bias = w->v->bias, .relu = w->v->end == SL_DNNL_BIAS_RELU};
+  sl_conv_amx_run(&way->amx, k->units, &in, way->weight, &out, w->amx);
+}
+
+void sl_conv_forward(const sl_conv_worker *w, const sl_chunk *k,
+                     const sl_source *x, void *y) {
+  if (w->v->way[SL_DNNL_FORWARD].own)
+    forward_own(w, k, x, y);
+  else
+    run(w, SL_DNNL_FORWARD, k, sl_source_read(x, k->in_row, k->in_rows, w->x),
+        y);
 }
 
 SL_INLINE void add_typed(sl_dtype type, void *to, const void *from, int64_t n) {
@@ -148,6 +172,13 @@ static void add_activations(sl_dtype type, void *to, const void *from,
 
 void sl_conv_dgrad(const sl_conv_worker *w, const sl_chunk *k, const void *dy,
                    void *dx, int add) {
+  const sl_conv_way *way = &w->v->way[SL_DNNL_DGRAD];
+  if (way->own) {
+    const sl_conv_amx_in in = {.rows = dy};
+    const sl_conv_amx_out out = {.rows = dx, .add = add};
+    sl_conv_amx_run(&way->amx, k->units, &in, way->weight, &out, w->amx);
+    return;
+  }
   run(w, SL_DNNL_DGRAD, k, dy, add ? w->dx : dx);
   if (add) add_activations(w->v->type, dx, w->dx, k->in_rows * w->v->c);
 }

@@ -51,7 +51,7 @@ static void forward(void *context, int worker, int n) {
   for (int64_t i = w.begin; i < w.end; i++) {
     const sl_chunk k = sl_conv_chunk(v, i);
     void *y = sl_ahead_to(v->type, j->y, k.out_row * v->o);
-    sl_conv_forward(&w, &k, sl_source_read(&j->x, k.in_row, k.in_rows, w.x), y);
+    sl_conv_forward(&w, &k, &j->x, y);
     if (j->bias) add_bias(v->type, y, j->bias, k.out_rows, v->o);
   }
   sl_conv_end(&w);

@@ -286,11 +286,13 @@ function DataLoaders:bad_images(file)
     os.remove(file)
     return list
   end
-  local out <close> = assert(io.open(file, "w"))
-  out:write "path,set,reason\n"
-  for _, b in ipairs(list) do
-    out:write(csv_field(b.path), ",", b.set, ",", csv_field(b.reason), "\n")
+  local lines = {"path,set,reason\n"}
+  for i, b in ipairs(list) do
+    lines[i + 1] = ("%s,%s,%s\n"):format(csv_field(b.path), b.set,
+      csv_field(b.reason))
   end
+  local ok, why = core.write_file(file, table.concat(lines))
+  if not ok then check.fail("bad_images: %s", why) end
   warn(("%d images were skipped; %s lists them"):format(#list, file))
   return list
 end
@@ -334,10 +336,13 @@ function loaders.measure(train)
   if not train.augment:needs_statistics() then return end
   local parts, wanted = {}, batches_to_measure(train.o.batch_tfms)
   local h, w = train:size()
+  local line <close> = core.progress("measuring for Normalize",
+    math.min(wanted, #train), "batches")
   for _, x, _, rows in train.source:batches(1) do
     local mean, std = train.augment:measure(x, {seed = train.seed, epoch = 1,
       items = rows:totable(), train = true})
     parts[#parts + 1] = {n = x:shape(1) * h * w, mean = mean, std = std}
+    line:update(#parts)
     if #parts == wanted then break end
   end
   if #parts < 2 then return end
