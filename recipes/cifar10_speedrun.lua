@@ -30,6 +30,7 @@ local opt = sota.options{
   {"workers", -1, "threads that prepare images; -1: one per core"},
   {"precision", "auto", "of the arithmetic", choices = {"auto", "f32", "bf16"}},
   {"out", "out", "folder for history.csv and model.safetensors"},
+  {"resume", true, "an interrupted run goes on; --no-resume begins anew"},
 }
 if opt.seed then sota.set("seed", opt.seed) end
 sota.set("precision", opt.precision)
@@ -58,11 +59,14 @@ local model = sota.models[opt.arch]{n_out = dls.c}
 model:whitening():measure(dls.train, {images = 5000})
 
 sota.make_dirs(opt.out)
+local checkpoint = Checkpoint{opt.out .. "/checkpoint", resume = opt.resume,
+                              settings = opt}
 local learn = Learner(dls, model, {
   loss_func = LabelSmoothingCrossEntropy{eps = opt.label_smoothing},
   opt_func = SGD{mom = opt.mom, nesterov = true, l2 = true},
   splitter = norms_apart, wd_bn_bias = true, metrics = accuracy,
-  cbs = {LookaheadEMA(), TrainFor(opt.whiten_epochs, model:whitening().bias)},
+  cbs = {checkpoint, LookaheadEMA(),
+         TrainFor(opt.whiten_epochs, model:whitening().bias)},
   history = opt.out .. "/history.csv",
 })
 local rates = decoupled_rates{lr = opt.lr, wd = opt.wd, mom = opt.mom,
@@ -76,3 +80,4 @@ if opt.tta then
   result = accuracy(learn:tta_translate()):item()
 end
 print(("accuracy %.4f"):format(result))
+checkpoint:finish()

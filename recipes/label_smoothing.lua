@@ -23,6 +23,8 @@ local opt = sota.options{
   {"seed", "integer", "where all random numbers come from", optional = true},
   {"workers", -1, "threads that read images; -1: one per core"},
   {"precision", "auto", "of the arithmetic", choices = {"auto", "f32", "bf16"}},
+  {"out", "out", "folder for the checkpoints of a run that is under way"},
+  {"resume", true, "an interrupted run goes on; --no-resume begins anew"},
 }
 if opt.seed then sota.set("seed", opt.seed) end
 sota.set("precision", opt.precision)
@@ -34,18 +36,25 @@ local dls = DataBlock{
                 Normalize.from_stats(imagenet_stats)},
 }:dataloaders(open_data(opt.data), {bs = opt.bs, workers = opt.workers})
 
-local function train(loss_func)
+-- An interrupted run goes on; a training that was done is not done again.
+local checkpoints = {}
+local function train(name, loss_func)
   print(loss_func)
+  local checkpoint = Checkpoint{opt.out .. "/checkpoint-" .. name,
+                                resume = opt.resume, settings = opt}
+  checkpoints[#checkpoints + 1] = checkpoint
   local learn = Learner(dls, sota.models[opt.arch]{n_out = dls.c},
-                        {loss_func = loss_func, metrics = accuracy})
+    {loss_func = loss_func, metrics = accuracy, cbs = checkpoint})
   learn:fit_one_cycle(opt.epochs, opt.lr)
   local preds, targs = learn:get_preds()
   return {accuracy = accuracy(preds, targs):item(),
           sure = preds:max{dim = -1}:mean():item()}
 end
 
-local plain = train(CrossEntropyLossFlat())
-local smooth = train(LabelSmoothingCrossEntropy{eps = opt.label_smoothing})
+local plain = train("plain", CrossEntropyLossFlat())
+local smooth = train("smooth",
+  LabelSmoothingCrossEntropy{eps = opt.label_smoothing})
 local row = "%-18s accuracy %.4f, mean of the largest probability %.4f"
 print(row:format("cross-entropy", plain.accuracy, plain.sure))
 print(row:format("label smoothing", smooth.accuracy, smooth.sure))
+for _, checkpoint in ipairs(checkpoints) do checkpoint:finish() end

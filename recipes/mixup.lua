@@ -23,6 +23,8 @@ local opt = sota.options{
   {"seed", "integer", "where all random numbers come from", optional = true},
   {"workers", -1, "threads that read images; -1: one per core"},
   {"precision", "auto", "of the arithmetic", choices = {"auto", "f32", "bf16"}},
+  {"out", "out", "folder for the checkpoints of a run that is under way"},
+  {"resume", true, "an interrupted run goes on; --no-resume begins anew"},
 }
 if opt.seed then sota.set("seed", opt.seed) end
 sota.set("precision", opt.precision)
@@ -34,15 +36,21 @@ local dls = DataBlock{
                 Normalize.from_stats(imagenet_stats)},
 }:dataloaders(open_data(opt.data), {bs = opt.bs, workers = opt.workers})
 
-local function new_learner(cbs)
+-- An interrupted run goes on; a training that was done is not done again.
+local checkpoints = {}
+local function new_learner(name, cbs)
+  local checkpoint = Checkpoint{opt.out .. "/checkpoint-" .. name,
+                                resume = opt.resume, settings = opt}
+  checkpoints[#checkpoints + 1] = checkpoint
   return Learner(dls, sota.models[opt.arch]{n_out = dls.c},
-                 {metrics = accuracy, cbs = cbs})
+                 {metrics = accuracy, cbs = {checkpoint, cbs}})
 end
 
-local mixed = new_learner(Mixup(opt.mixup))
+local mixed = new_learner("mixup", Mixup(opt.mixup))
 mixed:show_training_loop()
 mixed:fit_one_cycle(opt.epochs, opt.lr)
-local plain = new_learner()
+local plain = new_learner "plain"
 plain:fit_one_cycle(opt.epochs, opt.lr)
 print(("accuracy: %.4f with mixup, %.4f without"):format(
   mixed:validate().accuracy, plain:validate().accuracy))
+for _, checkpoint in ipairs(checkpoints) do checkpoint:finish() end

@@ -25,6 +25,8 @@ local opt = sota.options{
   {"seed", "integer", "where all random numbers come from", optional = true},
   {"workers", -1, "threads that read images; -1: one per core"},
   {"precision", "auto", "of the arithmetic", choices = {"auto", "f32", "bf16"}},
+  {"out", "out", "folder for the checkpoints of a run that is under way"},
+  {"resume", true, "an interrupted run goes on; --no-resume begins anew"},
 }
 if opt.seed then sota.set("seed", opt.seed) end
 sota.set("precision", opt.precision)
@@ -42,18 +44,24 @@ local function get_dls(last)
   }:dataloaders(path, {bs = opt.bs, workers = opt.workers})
 end
 
-local function train(title, dls)
+-- An interrupted run goes on; a training that was done is not done again.
+local checkpoints = {}
+local function train(title, name, dls)
   local x = dls:one_batch()
   print(title)
   print("mean of the channels", x:mean{1, 2, 3})
   print("deviation           ", x:std{1, 2, 3})
+  local checkpoint = Checkpoint{opt.out .. "/checkpoint-" .. name,
+                                resume = opt.resume, settings = opt}
+  checkpoints[#checkpoints + 1] = checkpoint
   local learn = Learner(dls, sota.models[opt.arch]{n_out = dls.c},
-                        {metrics = accuracy})
+                        {metrics = accuracy, cbs = checkpoint})
   learn:fit_one_cycle(opt.epochs, opt.lr)
   return learn:validate().accuracy
 end
 
-local without = train("as the files are", get_dls())
-local with = train("normalised", get_dls(normalize))
+local without = train("as the files are", "plain", get_dls())
+local with = train("normalised", "normalised", get_dls(normalize))
 print(("accuracy: %.4f as the files are, %.4f normalised"):format(without,
   with))
+for _, checkpoint in ipairs(checkpoints) do checkpoint:finish() end

@@ -25,6 +25,7 @@ local opt = sota.options{
   {"precision", "auto", "of the arithmetic", choices = {"auto", "f32", "bf16"}},
   {"report", true, "write report.html too"},
   {"out", "out", "folder for history.csv, report.html and model.safetensors"},
+  {"resume", true, "an interrupted run goes on; --no-resume begins anew"},
 }
 sota.set("seed", opt.seed)
 sota.set("precision", opt.precision)
@@ -49,10 +50,12 @@ local dls = dblock:dataloaders(path, {bs = opt.bs, workers = opt.workers,
 print(dls)
 
 sota.make_dirs(opt.out)
+local checkpoint = Checkpoint{opt.out .. "/checkpoint", resume = opt.resume,
+                              settings = opt}
 local learn = Learner(dls, sota.models[opt.arch]{n_out = dls.c},
   {metrics = accuracy, history = opt.out .. "/history.csv",
-   cbs = opt.report and Report{fname = opt.out .. "/report.html",
-                               options = opt} or nil})
+   cbs = {checkpoint, opt.report and Report{fname = opt.out .. "/report.html",
+                                            options = opt} or nil}})
 learn:fit_one_cycle(opt.epochs, opt.lr)
 print(("accuracy %.4f, with test-time augmentation %.4f"):format(
   learn:validate().accuracy, accuracy(learn:tta()):item()))
@@ -60,3 +63,4 @@ learn:save(file)
 dls:bad_images(opt.out .. "/bad_images.csv") -- what was skipped, and why
 print(("try: sota-lua recipes/own_images.lua --out %s --image PICTURE"):format(
   opt.out))
+checkpoint:finish()

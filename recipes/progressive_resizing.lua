@@ -27,6 +27,8 @@ local opt = sota.options{
   {"seed", "integer", "where all random numbers come from", optional = true},
   {"workers", -1, "threads that read images; -1: one per core"},
   {"precision", "auto", "of the arithmetic", choices = {"auto", "f32", "bf16"}},
+  {"out", "out", "folder for the checkpoints of a run that is under way"},
+  {"resume", true, "an interrupted run goes on; --no-resume begins anew"},
 }
 if opt.seed then sota.set("seed", opt.seed) end
 sota.set("precision", opt.precision)
@@ -42,9 +44,11 @@ local function get_dls(bs, size)
   }:dataloaders(path, {bs = bs, workers = opt.workers})
 end
 
+local checkpoint = Checkpoint{opt.out .. "/checkpoint", resume = opt.resume,
+                              settings = opt}
 local function new_learner(dls)
   return Learner(dls, sota.models[opt.arch]{n_out = dls.c},
-                 {metrics = accuracy})
+                 {metrics = accuracy, cbs = checkpoint})
 end
 
 local learn
@@ -61,3 +65,4 @@ else
   learn:fine_tune(math.max(1, opt.epochs - small), opt.lr / 3)
 end
 print(("accuracy %.4f"):format(learn:validate().accuracy))
+checkpoint:finish()

@@ -24,6 +24,8 @@ local opt = sota.options{
   {"seed", "integer", "where all random numbers come from", optional = true},
   {"workers", -1, "threads that read images; -1: one per core"},
   {"precision", "auto", "of the arithmetic", choices = {"auto", "f32", "bf16"}},
+  {"out", "out", "folder for the checkpoints of a run that is under way"},
+  {"resume", true, "an interrupted run goes on; --no-resume begins anew"},
 }
 if opt.seed then sota.set("seed", opt.seed) end
 sota.set("precision", opt.precision)
@@ -35,8 +37,10 @@ local dls = DataBlock{
                 Normalize.from_stats(imagenet_stats)},
 }:dataloaders(open_data(opt.data), {bs = opt.bs, workers = opt.workers})
 
+local checkpoint = Checkpoint{opt.out .. "/checkpoint", resume = opt.resume,
+                              settings = opt}
 local learn = Learner(dls, sota.models[opt.arch]{n_out = dls.c},
-                      {metrics = accuracy})
+                      {metrics = accuracy, cbs = checkpoint})
 learn:fit_one_cycle(opt.epochs, opt.lr)
 
 local function show(name, preds, targs)
@@ -49,3 +53,4 @@ show("tta, the largest", learn:tta{n = opt.tta, use_max = true})
 for _, views in ipairs{"flip", "fivecrop", "tencrop"} do
   show(views, learn:tta{views = views})
 end
+checkpoint:finish()

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
@@ -150,6 +151,150 @@ START_TEST(goes_on) {
 }
 END_TEST
 
+/* --- metadata that is broken ------------------------------------------------
+ */
+
+static uint8_t *golden_bytes(const char *name, size_t *n, json_t **file) {
+  size_t i;
+  json_array_foreach(t_member(vectors, "files"), i, *file) {
+    if (!strcmp(json_string_value(t_member(*file, "name")), name))
+      return t_base64(*file, "file", n);
+  }
+  ck_abort_msg("no golden file %s", name);
+  return NULL;
+}
+
+/* The pixels of a golden file with some bytes more in it. */
+static void same_with(const char *name, size_t at, const void *more, size_t m) {
+  size_t n = 0;
+  json_t *file;
+  uint8_t *bytes = golden_bytes(name, &n, &file), *all = malloc(n + m);
+  memcpy(all, bytes, at);
+  memcpy(all + at, more, m);
+  memcpy(all + at + m, bytes + at, n - at);
+  sl_image image = {0};
+  ck_assert_msg(sl_decode(t_write(name, all, n + m), &image) == SL_OK, "%s",
+                sl_error());
+  ck_assert(image.h == t_int(file, "h") && image.w == t_int(file, "w"));
+  t_same_bytes(image.px, t_member(file, "out"), t_int(file, "tolerance"), name);
+  sl_image_clear(&image);
+  free(all);
+  free(bytes);
+}
+
+/* A segment of a JPEG: marker, length, what it is, and the rest of it. */
+static size_t segment(uint8_t out[256], int marker, const void *kind, size_t k,
+                      const void *rest, size_t m) {
+  const size_t length = 2 + k + m;
+  memcpy(out,
+         (uint8_t[]){0xff, (uint8_t)marker, (uint8_t)(length >> 8),
+                     (uint8_t)length},
+         4);
+  memcpy(out + 4, kind, k);
+  memcpy(out + 4 + k, rest, m);
+  return 2 + length;
+}
+
+/* EXIF that lies: no header; a directory outside of it; one that leads to
+ * itself; a billion entries; an orientation that is none, or is text. */
+START_TEST(corrupt_exif) {
+  static const struct {
+    size_t n;
+    const char *bytes;
+  } bodies[] = {
+      {4, "junk"},
+      {8, "II*\0\xff\xff\xff\xff"},
+      {14, "II*\0\x08\0\0\0\0\0\x08\0\0\0"},
+      {10, "MM\0*\0\0\0\x08\xff\xff"},
+      {26, "II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x63\0\0\0\x08\0\0\0"},
+      {26, "II*"
+           "\0\x08\0\0\0\x01\0\x12\x01\x02\0\xff\xff\xff\x7f\xff\xff\xff\xff"
+           "\x08\0\0\0"},
+  };
+  uint8_t more[256];
+  for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+    const size_t m =
+        segment(more, 0xe1, "Exif\0", 6, bodies[i].bytes, bodies[i].n);
+    same_with("rgb.jpg", 2, more, m);
+    same_with("cmyk.jpg", 2, more, m);
+  }
+}
+END_TEST
+
+/* Profiles that are none: text; the second of one; a header of 0xff. */
+START_TEST(corrupt_icc) {
+  uint8_t junk[130], more[256];
+  memset(junk, 0xff, sizeof junk);
+  static const char *const places[] = {"\1\1", "\2\1", "\0\0"};
+  for (int i = 0; i < 3; i++) {
+    memcpy(junk, places[i], 2);
+    const size_t m = segment(more, 0xe2, "ICC_PROFILE", 12, junk, sizeof junk);
+    same_with("rgb.jpg", 2, more, m);
+    same_with("grey.jpg", 2, more, m);
+    same_with("cmyk.jpg", 2, more, m);
+  }
+  /* PNG: a chunk "iCCP" whose data are no deflated profile; its CRC by zlib */
+  static const char chunk[] = "\0\0\0\x09iCCPx\0\0garbag\xe8\xdc\xd3\x04";
+  same_with("rgb.png", 33, chunk, sizeof chunk - 1);
+}
+END_TEST
+
+static void put_3(uint8_t *at, unsigned v) {
+  memcpy(at, (uint8_t[]){(uint8_t)v, (uint8_t)(v >> 8), (uint8_t)(v >> 16)}, 3);
+}
+
+/* The frame of a WebP twice, as an animation: the first is the image. */
+START_TEST(animated_webp) {
+  size_t n = 0;
+  json_t *file;
+  uint8_t *bytes = golden_bytes("rgb.webp", &n, &file), all[2048] = {0};
+  const size_t inner = n - 12, frame = 16 + inner; /* after RIFF, size, WEBP */
+  uint8_t *at = all;
+  memcpy(at, "RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\x02\0\0\0", 24);
+  put_3(at + 24, 13 - 1);
+  put_3(at + 27, 10 - 1);
+  memcpy(at + 30, "ANIM\x06\0\0\0\0\0\0\0\0\0", 14);
+  at += 44;
+  for (int i = 0; i < 2; i++) {
+    memcpy(at, "ANMF", 4);
+    put_3(at + 4, (unsigned)frame);
+    put_3(at + 14, 13 - 1);
+    put_3(at + 17, 10 - 1);
+    put_3(at + 20, 100); /* ms */
+    memcpy(at + 24, bytes + 12, inner);
+    at += 8 + frame;
+  }
+  put_3(all + 4, (unsigned)(at - all) - 8);
+  sl_image image = {0};
+  ck_assert_msg(sl_decode(t_write("a.webp", all, (size_t)(at - all)), &image) ==
+                    SL_OK,
+                "%s", sl_error());
+  ck_assert(image.h == 10 && image.w == 13);
+  t_same_bytes(image.px, t_member(file, "out"), 0, "a.webp");
+  sl_image_clear(&image);
+  free(bytes);
+}
+END_TEST
+
+/* A file that is emptied between its header and its pixels: those of before, or
+ * an error; never the end of the process. */
+START_TEST(changes) {
+  const char *name = kinds[_i], *path = fixture(name, 1);
+  sl_decoder d;
+  sl_image image = {0};
+  ck_assert_int_eq(sl_decode_open(path, 0, &d), SL_OK);
+  ck_assert_int_eq(truncate(path, 0), 0);
+  const sl_status status = sl_decode_read(&d, 1, &image);
+  ck_assert_msg(status == SL_OK || status == SL_EDATA, "%s: %d, %s", name,
+                status, sl_error());
+  sl_decode_close(&d);
+  sl_image_clear(&image);
+  fails(path, SL_EDATA, "the file is empty");
+  ck_assert_int_eq(unlink(path), 0);
+  fails(path, SL_EIO, "cannot open: No such file");
+}
+END_TEST
+
 /* A PNG header that promises 60000 x 60000 pixels, and a lower limit. */
 START_TEST(bombs) {
   sl_decoder d;
@@ -285,6 +430,10 @@ int main(void) {
   tcase_add_loop_test(tc, truncated, 0, sizeof kinds / sizeof *kinds);
   tcase_add_test(tc, goes_on);
   tcase_add_test(tc, bombs);
+  tcase_add_loop_test(tc, changes, 0, sizeof kinds / sizeof *kinds);
+  tcase_add_test(tc, corrupt_exif);
+  tcase_add_test(tc, corrupt_icc);
+  tcase_add_test(tc, animated_webp);
   tcase_add_test(tc, shrink_on_load);
   tcase_add_test(tc, out_of_memory);
   tcase_add_test(tc, harmless_warnings);

@@ -1,10 +1,13 @@
 /* test_recorder.c -- smoothed loss, means, table, history.csv, progress line,
  * metrics: recorder.json, lr_find.json (fastai 2.8). */
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "golden.h"
 #include "support.h"
 #include "train/metrics.h"
@@ -133,8 +136,57 @@ START_TEST(history) {
   ck_assert_str_eq(text, want);
   ck_assert_int_eq(sl_history_open(&h, "/nowhere/history.csv", 0, &r), SL_EIO);
   ck_assert_ptr_nonnull(strstr(sl_error(), "/nowhere/history.csv: No such"));
+  ck_assert_int_eq(sl_history_open(&h, "/dev/full", 0, &r), SL_EIO);
+  ck_assert_ptr_nonnull(strstr(sl_error(), "/dev/full: No space left"));
   unlink(path);
   json_decref(all);
+}
+END_TEST
+
+static char logged[512];
+static void keep_line(sl_log_level level, const char *line) {
+  ck_assert_int_eq(level, SL_LOG_WARN);
+  snprintf(logged, sizeof logged, "%s", line);
+}
+
+/* Rows that do not fit wait, and follow; no half of one is in the file. */
+START_TEST(history_of_a_full_disk) {
+  char path[] = "/tmp/sl_history_XXXXXX", text[512];
+  close(mkstemp(path));
+  const sl_recorder r = {0};
+  const sl_row row = {.epoch = 7};
+  struct rlimit whole, small;
+  getrlimit(RLIMIT_FSIZE, &whole);
+  small = whole;
+  sl_history h;
+  ck_assert_int_eq(sl_history_open(&h, path, 0, &r), SL_OK);
+  const size_t header = strlen("epoch,train_loss,valid_loss,time\n");
+  small.rlim_cur = header + 3;
+  signal(SIGXFSZ, SIG_IGN);
+  sl_log_set_sink(keep_line);
+  setrlimit(RLIMIT_FSIZE, &small);
+  ck_assert_int_eq(sl_history_add(&h, &r, &row), SL_OK);
+  ck_assert_int_eq(sl_history_add(&h, &r, &row), SL_OK);
+  setrlimit(RLIMIT_FSIZE, &whole);
+  read_all(path, text, sizeof text);
+  ck_assert_uint_eq(strlen(text), header);
+  ck_assert_ptr_nonnull(strstr(logged, "training goes on"));
+  ck_assert_uint_eq(sl_grow_size(&h.file),
+                    header + 2 * strlen("7,None,None,00:00\n"));
+  ck_assert_int_eq(sl_grow_read(&h.file, text), SL_OK);
+  sl_history_close(&h);
+  ck_assert_ptr_nonnull(strstr(logged, "written again"));
+  sl_log_set_sink(NULL);
+  read_all(path, text, sizeof text);
+  ck_assert_str_eq(text + header, "7,None,None,00:00\n7,None,None,00:00\n");
+  ck_assert_int_eq(truncate(path, (off_t)strlen(text) - 1), 0);
+  ck_assert_int_eq(sl_history_open(&h, path, 1, &r), SL_OK);
+  ck_assert_int_eq(sl_history_add(&h, &r, &row), SL_OK);
+  sl_history_close(&h); /* a last line without its end was ended */
+  read_all(path, text, sizeof text);
+  ck_assert_str_eq(text + header,
+                   "7,None,None,00:00\n7,None,None,00:00\n7,None,None,00:00\n");
+  unlink(path);
 }
 END_TEST
 
@@ -157,7 +209,16 @@ START_TEST(progress_line) {
   sl_progress_start(&p, "model.tgz", 0, "B");
   p.items = 3500000;
   sl_progress_text(&p, 2, 80, line, sizeof line);
-  ck_assert_str_eq(line, "model.tgz  1.8 MB/s");
+  ck_assert_str_eq(line, "model.tgz  3.5 MB  1.8 MB/s");
+  sl_progress_start(&p, "unpacking", 40000000, "B");
+  p.done = p.items = 10000000;
+  sl_progress_text(&p, 2, 80, line, sizeof line);
+  ck_assert_str_eq(line, "unpacking  25% #######-----------------------"
+                         "  10.0/40.0 MB  5.0 MB/s  ETA 00:06");
+  sl_progress_start(&p, "finding files", 0, "files");
+  p.items = 3000;
+  sl_progress_text(&p, 2, 80, line, sizeof line);
+  ck_assert_str_eq(line, "finding files  3000 files  1500 files/s");
 }
 END_TEST
 
@@ -222,6 +283,7 @@ int main(void) {
   tcase_add_test(tc, exact_numbers);
   tcase_add_test(tc, table);
   tcase_add_test(tc, history);
+  tcase_add_test(tc, history_of_a_full_disk);
   tcase_add_test(tc, progress_line);
   tcase_add_test(tc, progress_draws_seldom_and_cleans_up);
   tcase_add_test(tc, counting);

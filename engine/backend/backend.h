@@ -40,6 +40,10 @@ typedef struct sl_backend {
   /* Whether models can be trained in bf16, and whether that is fast. */
   sl_bf16_support (*bf16)(void);
 
+  /* Only what gives the same bits every run, if on. NULL: there is nothing
+   * else. */
+  void (*deterministic)(int on);
+
   sl_status (*zero)(void *p, size_t bytes);
   sl_status (*upload)(void *device, const void *host, size_t bytes);
   sl_status (*download)(void *host, const void *device, size_t bytes);

@@ -10,7 +10,7 @@
 #include "backend/backend.h"
 
 /* Changes with anything that a module and the engine must agree on. */
-enum { SL_PLUGIN_ABI = 1 };
+enum { SL_PLUGIN_ABI = 2 };
 
 struct sl_engine;
 extern const struct sl_engine sl_engine_table;

@@ -129,6 +129,11 @@ static const sl_kernels kernels[SL_OP_COUNT] = {
 #include "ops/ops.def"
 };
 
+/* The environment may ask for it too. */
+static void deterministic(int on) {
+  sl_cuda.deterministic = on || is_set("SOTA_CUDA_DETERMINISTIC", 0);
+}
+
 static const sl_backend backend = {
     .name = name,
     .alloc = sl_cuda_alloc,
@@ -139,6 +144,7 @@ static const sl_backend backend = {
     .room = sl_cuda_room,
     .describe = describe,
     .bf16 = bf16,
+    .deterministic = deterministic,
     .zero = sl_cuda_zero,
     .upload = sl_cuda_upload,
     .download = sl_cuda_download,
@@ -157,11 +163,10 @@ const sl_backend *sl_plugin_open(int abi, const struct sl_engine *engine,
                                  int device) {
   if (abi != SL_PLUGIN_ABI) return NULL;
   sl_cuda_engine = engine;
-  sl_cuda =
-      (sl_cuda_device){.number = device,
-                       .checks = is_set("SOTA_CUDA_SYNC", 0),
-                       .tf32 = is_set("SOTA_CUDA_TF32", 1),
-                       .deterministic = is_set("SOTA_CUDA_DETERMINISTIC", 0)};
+  sl_cuda = (sl_cuda_device){.number = device,
+                             .checks = is_set("SOTA_CUDA_SYNC", 0),
+                             .tf32 = is_set("SOTA_CUDA_TF32", 1)};
+  deterministic(0);
   snprintf(name, sizeof name, SL_CUDA_NAME ":%d", device);
   return open_device(device) == SL_OK ? &backend : NULL;
 }

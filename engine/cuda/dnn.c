@@ -19,7 +19,7 @@ enum { ID_X = 1, ID_WEIGHT, ID_Y, MAX_MADE = 16, MAX_CONFIGS = 32 };
 
 typedef struct key {
   sl_conv_geometry g;
-  int64_t kind, type;
+  int64_t kind, type, deterministic;
 } key;
 
 typedef struct plan {
@@ -228,7 +228,7 @@ static int is_welcome(descriptor config, const key *k) {
   descriptor engine = NULL;
   int64_t n = 0;
   int welcome = 1;
-  if (!sl_cuda.deterministic && (sl_cuda.tf32 || k->type == SL_BF16)) return 1;
+  if (!k->deterministic && (sl_cuda.tf32 || k->type == SL_BF16)) return 1;
   if (cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine) !=
       CUDNN_STATUS_SUCCESS)
     return 0;
@@ -238,8 +238,7 @@ static int is_welcome(descriptor config, const key *k) {
   cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
                            CUDNN_TYPE_NUMERICAL_NOTE, 16, &n, notes);
   for (int64_t i = 0; i < n && i < 16; i++) {
-    if (sl_cuda.deterministic &&
-        notes[i] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)
+    if (k->deterministic && notes[i] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)
       welcome = 0;
     if (!sl_cuda.tf32 && k->type == SL_F32 &&
         notes[i] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE)
@@ -362,7 +361,7 @@ static sl_status execute(const plan *p, void *x, void *weight, void *y,
 
 sl_status sl_dnn_conv(sl_dnn_kind kind, const sl_conv_geometry *g,
                       sl_dtype type, void *x, void *weight, void *y) {
-  const key k = {*g, kind, type};
+  const key k = {*g, kind, type, sl_cuda.deterministic};
   plan *p = NULL;
   sl_cuda_scratch workspace = {0};
   SL_TRY(plan_for(&k, &p));

@@ -1,6 +1,8 @@
 /* norm.cu -- batch normalisation of rows of c channels: the formulas of
  * cpu/norm.h. A thread works on V adjacent channels, 16 bytes where they divide
  * so; sums are made in two stages, in f32 over RUN rows and then in f64. */
+#include <float.h>
+
 #include "cuda/act.h"
 
 enum { RUN = 32 };
@@ -181,9 +183,14 @@ struct stats_done {
     const double n = (double)m.rows, off = a / n, m2 = b - off * a;
     const double mean = (double)cu_load(x, m.dtype, i) + off;
     const double var = (m2 > 0 ? m2 : 0) / n, k = m.momentum;
-    m.running_mean[i] = (float)((1 - k) * (double)m.running_mean[i] + k * mean);
-    m.running_var[i] =
+    const float to_mean =
+        (float)((1 - k) * (double)m.running_mean[i] + k * mean);
+    const float to_var =
         (float)((1 - k) * (double)m.running_var[i] + k * var * n / (n - 1));
+    if (fabsf(to_mean) <= FLT_MAX && fabsf(to_var) <= FLT_MAX) {
+      m.running_mean[i] = to_mean;
+      m.running_var[i] = to_var;
+    }
     learn(m, i, mean, var);
   }
 };

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/whole_file.h"
+
 sl_status sl_path_join(char out[SL_PATH_MAX], const char *dir,
                        const char *name) {
   const int n = snprintf(out, SL_PATH_MAX, "%s/%s", dir, name);
@@ -20,7 +22,7 @@ sl_status sl_path_join(char out[SL_PATH_MAX], const char *dir,
 
 static sl_status make_dir(const char *path) {
   struct stat st;
-  if (mkdir(path, 0777) == 0) return SL_OK;
+  if (mkdir(path, 0777) == 0) return sl_sync_folder_of(path);
   const int why = errno;
   if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return SL_OK;
   return sl_fail(SL_EIO, "cannot make the folder %s: %s", path, strerror(why));

@@ -13,7 +13,7 @@ enum { SL_PATH_MAX = 4096 };
  * made: the message says which variable named it. */
 SL_MUST_USE sl_status sl_cache_dir(char out[SL_PATH_MAX]);
 
-/* mkdir -p. */
+/* mkdir -p; a new folder outlives a power cut. */
 SL_MUST_USE sl_status sl_make_dirs(const char *path);
 
 /* rm -r; what is not there is no error. Links are removed, not followed. */

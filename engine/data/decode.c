@@ -23,19 +23,57 @@ enum { STRIP_ROWS = 16 };
 
 typedef int load_file(const char *path, VipsImage **out, ...);
 
-/* ImageMagick reads meaning into file names ("x[0]", "png:x"): give it bytes.
- * The operation keeps the blob, and with it the mapped file. */
-static int load_bmp(const char *path, VipsImage **out, ...) {
-  VipsSource *source = vips_source_new_from_file(path);
-  VipsBlob *blob = source ? vips_source_map_blob(source) : NULL;
-  int failed = !blob;
-  if (blob) {
-    failed = vips_call("magickload_buffer", blob, out, "fail_on",
-                       VIPS_FAIL_ON_TRUNCATED, NULL);
-    vips_area_unref(VIPS_AREA(blob));
-  }
-  if (source) g_object_unref(source);
+static int free_bytes(void *bytes, void *area) {
+  (void)area;
+  g_free(bytes);
+  return 0;
+}
+
+/* The file's bytes, read now: libvips would map it, and a mapped file that
+ * becomes shorter while it is decoded kills the process. */
+static VipsBlob *read_bytes(const char *path) {
+  gchar *bytes = NULL;
+  gsize n = 0;
+  if (g_file_get_contents(path, &bytes, &n, NULL))
+    return vips_blob_new(free_bytes, bytes, n);
+  vips_error("read", "cannot be read");
+  return NULL;
+}
+
+static int load_bytes(const char *path, const char *operation,
+                      VipsImage **out) {
+  VipsBlob *blob = read_bytes(path);
+  if (!blob) return -1;
+  const int failed =
+      vips_call(operation, blob, out, "access", VIPS_ACCESS_SEQUENTIAL,
+                "fail_on", VIPS_FAIL_ON_TRUNCATED, NULL);
+  vips_area_unref(VIPS_AREA(blob)); /* the operation keeps it */
   return failed;
+}
+
+/* It has no operation for bytes. */
+static int load_pnm(const char *path, VipsImage **out, ...) {
+  VipsBlob *blob = read_bytes(path);
+  VipsSource *source = blob ? vips_source_new_from_blob(blob) : NULL;
+  const int failed =
+      !source ||
+      vips_ppmload_source(source, out, "access", VIPS_ACCESS_SEQUENTIAL,
+                          "fail_on", VIPS_FAIL_ON_TRUNCATED, NULL);
+  if (source) g_object_unref(source);
+  if (blob) vips_area_unref(VIPS_AREA(blob));
+  return failed;
+}
+
+/* ImageMagick reads meaning into file names ("x[0]", "png:x"), bytes have none.
+ */
+static int load_bmp(const char *path, VipsImage **out, ...) {
+  return load_bytes(path, "magickload_buffer", out);
+}
+static int load_webp(const char *path, VipsImage **out, ...) {
+  return load_bytes(path, "webpload_buffer", out);
+}
+static int load_gif(const char *path, VipsImage **out, ...) {
+  return load_bytes(path, "gifload_buffer", out);
 }
 
 static const struct format {
@@ -46,19 +84,19 @@ static const struct format {
 } formats[] = {
     {"\xff\xd8\xff", 3, 0, vips_jpegload, "JPEG", "jpegload"},
     {"\x89PNG\r\n\x1a\n", 8, 0, vips_pngload, "PNG", "pngload"},
-    {"WEBP", 4, 8, vips_webpload, "WebP", "webpload"},
-    {"GIF8", 4, 0, vips_gifload, "GIF", "gifload"},
+    {"WEBP", 4, 8, load_webp, "WebP", "webpload"},
+    {"GIF8", 4, 0, load_gif, "GIF", "gifload"},
     {"II*\0", 4, 0, vips_tiffload, "TIFF", "tiffload"},
     {"MM\0*", 4, 0, vips_tiffload, "TIFF", "tiffload"},
     {"II+\0", 4, 0, vips_tiffload, "TIFF", "tiffload"},
     {"MM\0+", 4, 0, vips_tiffload, "TIFF", "tiffload"},
     {"BM", 2, 0, load_bmp, "BMP", "magickload_buffer"},
-    {"P1", 2, 0, vips_ppmload, "PNM", "ppmload"},
-    {"P2", 2, 0, vips_ppmload, "PNM", "ppmload"},
-    {"P3", 2, 0, vips_ppmload, "PNM", "ppmload"},
-    {"P4", 2, 0, vips_ppmload, "PNM", "ppmload"},
-    {"P5", 2, 0, vips_ppmload, "PNM", "ppmload"},
-    {"P6", 2, 0, vips_ppmload, "PNM", "ppmload"},
+    {"P1", 2, 0, load_pnm, "PNM", "ppmload"},
+    {"P2", 2, 0, load_pnm, "PNM", "ppmload"},
+    {"P3", 2, 0, load_pnm, "PNM", "ppmload"},
+    {"P4", 2, 0, load_pnm, "PNM", "ppmload"},
+    {"P5", 2, 0, load_pnm, "PNM", "ppmload"},
+    {"P6", 2, 0, load_pnm, "PNM", "ppmload"},
     {"ftypheic", 8, 4, vips_heifload, "HEIF/AVIF", "heifload"},
     {"ftypheix", 8, 4, vips_heifload, "HEIF/AVIF", "heifload"},
     {"ftypmif1", 8, 4, vips_heifload, "HEIF/AVIF", "heifload"},

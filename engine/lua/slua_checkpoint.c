@@ -1,6 +1,7 @@
 /* slua_checkpoint.c -- what checkpoints need of the engine:
- *   core.fit_state() -> {recorder = tensor, seconds = of this epoch}, inside a
- *       fit; core.fit goes on with it (start_state)
+ *   core.fit_state() -> {recorder = tensor, seconds = of this epoch, history =
+ *       the text of history.csv, or nil}, inside a fit; core.fit goes on with
+ *       it (start_state)
  *   core.list_dir(path) -> names, sorted; nil if it cannot be read
  *   core.lock(path) -> an object that keeps a file locked until :close(), or
  *       nil if another process has it
@@ -45,15 +46,28 @@ void slua_unpack_recorder(lua_State *L, int arg, sl_recorder *r) {
   slua_check(L, status, "fit");
 }
 
+/* With the rows that could not be written yet. */
+static void push_history(lua_State *L, const slua_run *r) {
+  const size_t n = sl_grow_size(&r->history.file);
+  luaL_Buffer b;
+  char *room = luaL_buffinitsize(L, &b, n);
+  slua_check(L, sl_grow_read(&r->history.file, room), "fit_state");
+  luaL_pushresultsize(&b, n);
+}
+
 static int fit_state(lua_State *L) {
   const slua_run *r = slua_running;
   if (!r) return luaL_error(L, "fit_state: nothing is being trained");
-  lua_createtable(L, 0, 2);
+  lua_createtable(L, 0, 3);
   slua_box *box = slua_newbox(L);
   slua_check(L, pack(r, &box->t), "fit_state");
   lua_setfield(L, -2, "recorder");
   lua_pushnumber(L, sl_clock() - r->loop.epoch_started);
   lua_setfield(L, -2, "seconds");
+  if (r->history.file.path) {
+    push_history(L, r);
+    lua_setfield(L, -2, "history");
+  }
   return 1;
 }
 

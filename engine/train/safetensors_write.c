@@ -1,17 +1,13 @@
 /* safetensors_write.c -- a whole file, or none. */
-#include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <jansson.h>
 #include <xxhash.h>
 
 #include "base/alloc.h"
+#include "base/whole_file.h"
 #include "train/safetensors_internal.h"
 
 /* --- the header ------------------------------------------------------------
@@ -84,7 +80,7 @@ static sl_status add_items(json_t *header, const sl_st_item *items, int n,
  */
 
 typedef struct output {
-  FILE *file;
+  const sl_whole_file *file;
   XXH3_state_t *hash; /* instead of the file: only sums up */
   const char *path;   /* as messages name it */
 } output;
@@ -94,9 +90,7 @@ static sl_status put(const output *o, const void *data, size_t n) {
     XXH3_64bits_update(o->hash, data, n);
     return SL_OK;
   }
-  if (n && fwrite(data, 1, n, o->file) != n)
-    return sl_fail(SL_EIO, "cannot write %s: %s", o->path, strerror(errno));
-  return SL_OK;
+  return sl_whole_put(o->file, data, n);
 }
 
 /* Padded with spaces, so that the tensors begin at a multiple of 8. */
@@ -152,8 +146,6 @@ static sl_status put_all(const output *o, const char *header,
   SL_TRY(put_header(o, header));
   for (int i = 0; i < n; i++)
     SL_TRY(put_tensor(o, items[i].tensor, flags));
-  if (fflush(o->file) || fsync(fileno(o->file)))
-    return sl_fail(SL_EIO, "cannot write %s: %s", o->path, strerror(errno));
   return SL_OK;
 }
 
@@ -184,67 +176,12 @@ static sl_status add_checksum(json_t *header, const char *path,
   return SL_OK;
 }
 
-/* --- the file --------------------------------------------------------------
- */
-
-/* A new file beside path, with the mode of the file that it will replace. */
-static sl_status open_beside(const char *path, char *name, size_t size,
-                             FILE **out) {
-  struct stat old;
-  int fd = -1;
-  for (int i = 0; i < 100 && fd < 0; i++) {
-    snprintf(name, size, "%s.%ld-%d.tmp", path, (long)getpid(), i);
-    fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0 && errno != EEXIST) break;
-  }
-  SL_REQUIRE(fd >= 0, SL_EIO, "cannot write %s: %s", path, strerror(errno));
-  if (stat(path, &old) == 0) (void)!fchmod(fd, old.st_mode & 0777);
-  *out = fdopen(fd, "wb");
-  if (*out) return SL_OK;
-  close(fd);
-  unlink(name);
-  return sl_fail(SL_ENOMEM, "out of memory for writing %s", path);
-}
-
-/* The rename itself is on disk only when its folder is. */
-static void sync_folder(const char *path) {
-  char *copy = sl_strdup(path);
-  if (!copy) return;
-  const int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd >= 0) {
-    fsync(fd);
-    close(fd);
-  }
-  sl_free(copy);
-}
-
-static sl_status write_named(const char *path, char *name, size_t size,
-                             const char *header, const sl_st_item *items, int n,
-                             int flags) {
-  output o = {NULL, NULL, path};
-  SL_TRY(open_beside(path, name, size, &o.file));
-  sl_status status = put_all(&o, header, items, n, flags);
-  if (fclose(o.file) && status == SL_OK)
-    status = sl_fail(SL_EIO, "cannot write %s: %s", path, strerror(errno));
-  if (status == SL_OK && rename(name, path))
-    status = sl_fail(SL_EIO, "cannot write %s: %s", path, strerror(errno));
-  if (status == SL_OK) {
-    sync_folder(path);
-  } else {
-    unlink(name);
-  }
-  return status;
-}
-
 static sl_status write_file(const char *path, const char *header,
                             const sl_st_item *items, int n, int flags) {
-  const size_t size = strlen(path) + 64;
-  char *name = sl_alloc(size, 1);
-  SL_REQUIRE(name, SL_ENOMEM, "out of memory for writing %s", path);
-  const sl_status status =
-      write_named(path, name, size, header, items, n, flags);
-  sl_free(name);
-  return status;
+  sl_whole_file file;
+  SL_TRY(sl_whole_open(&file, path));
+  const output o = {&file, NULL, path};
+  return sl_whole_close(&file, put_all(&o, header, items, n, flags));
 }
 
 sl_status sl_st_write(const char *path, const sl_st_item *items, int n,

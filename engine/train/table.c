@@ -1,12 +1,11 @@
 /* table.c -- see table.h. */
 #include "train/table.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
+#include "base/log.h"
 
 enum { CELL = 64, LINE = 128 + CELL * (SL_MAX_METRICS + 4) };
 
@@ -104,34 +103,41 @@ void sl_table_row(const sl_recorder *r, const sl_row *row, char *out,
 /* --- history.csv -----------------------------------------------------------
  */
 
-static sl_status put(sl_history *h, const char *line) {
-  if (fprintf(h->file, "%s\n", line) < 0 || fflush(h->file))
-    return sl_fail(SL_EIO, "cannot write %s: %s", h->path, strerror(errno));
-  return SL_OK;
+static sl_status add_line(sl_history *h, const char *line) {
+  SL_TRY(sl_grow_add(&h->file, line, strlen(line)));
+  return sl_grow_add(&h->file, "\n", 1);
 }
 
-static sl_status put_header(sl_history *h, const sl_recorder *r) {
+static sl_status add_header(sl_history *h, const sl_recorder *r) {
   char line[LINE] = "";
   for (int i = 0; i < columns(r); i++) {
     if (i) append(line, sizeof line, ",", 0);
     append(line, sizeof line, title(r, i), 0);
   }
-  return put(h, line);
+  return add_line(h, line);
 }
 
 sl_status sl_history_open(sl_history *h, const char *path, int keep,
                           const sl_recorder *r) {
-  *h = (sl_history){fopen(path, keep ? "a" : "w"), sl_strdup(path)};
-  sl_status status = SL_OK;
-  if (!h->file) {
-    status = sl_fail(SL_EIO, "cannot write %s: %s", path, strerror(errno));
-  } else if (!h->path) {
-    status = sl_fail(SL_ENOMEM, "out of memory for the name of %s", path);
-  } else if (fseek(h->file, 0, SEEK_END) || ftell(h->file) <= 0) {
-    status = put_header(h, r);
-  }
-  if (status != SL_OK) sl_history_close(h);
+  h->failing = 0;
+  SL_TRY(sl_grow_open(&h->file, path, keep));
+  sl_status status =
+      h->file.written + (int64_t)h->file.n == 0 ? add_header(h, r) : SL_OK;
+  if (status == SL_OK) status = sl_grow_write(&h->file);
+  if (status != SL_OK) sl_grow_close(&h->file);
   return status;
+}
+
+/* A training does not end because its rows cannot be written. */
+static void write_rows(sl_history *h) {
+  const sl_status status = sl_grow_write(&h->file);
+  if (status == SL_OK && h->failing)
+    sl_log(SL_LOG_WARN, "%s: written again", h->file.path);
+  if (status != SL_OK && !h->failing)
+    sl_log(SL_LOG_WARN,
+           "%s; training goes on, and the rows follow when they can be written",
+           sl_error());
+  h->failing = status != SL_OK;
 }
 
 sl_status sl_history_add(sl_history *h, const sl_recorder *r,
@@ -142,11 +148,14 @@ sl_status sl_history_add(sl_history *h, const sl_recorder *r,
     if (i) append(line, sizeof line, ",", 0);
     append(line, sizeof line, text, 0);
   }
-  return put(h, line);
+  SL_TRY(add_line(h, line));
+  write_rows(h);
+  return SL_OK;
 }
 
 void sl_history_close(sl_history *h) {
-  if (h->file) fclose(h->file);
-  sl_free(h->path);
-  *h = (sl_history){NULL, NULL};
+  if (!h->file.path) return;
+  if (h->failing) write_rows(h);
+  if (h->failing) sl_log(SL_LOG_WARN, "%s; its last rows are lost", sl_error());
+  sl_grow_close(&h->file);
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "base/grow_file.h"
 #include "train/recorder.h"
 
 /* "mm:ss", or "h:mm:ss" from an hour on; whole seconds, cut off. */
@@ -25,17 +26,19 @@ void sl_table_row(const sl_recorder *r, const sl_row *row, char *out,
                   size_t size);
 
 /* history.csv: the header, then a row per epoch with full numbers. Each is on
- * disk before the call returns, so a killed run keeps its rows. */
+ * disk before the call returns, so a killed run keeps its rows. A row that
+ * cannot be written ends no training: that is logged once, and it follows. */
 typedef struct sl_history {
-  FILE *file;
-  char *path;
+  sl_grow_file file;
+  int failing;
 } sl_history;
 
-/* append: keep the rows that are there (the header only if there are none). */
+/* append: keep the rows that are there (the header only if there are none).
+ * SL_EIO: it cannot be opened, or the header cannot be written. */
 SL_MUST_USE sl_status sl_history_open(sl_history *h, const char *path,
                                       int append, const sl_recorder *r);
 SL_MUST_USE sl_status sl_history_add(sl_history *h, const sl_recorder *r,
-                                     const sl_row *row);
-void sl_history_close(sl_history *h); /* more than once is allowed */
+                                     const sl_row *row); /* SL_ENOMEM only */
+void sl_history_close(sl_history *h); /* more than once, or unopened but zero */
 
 #endif

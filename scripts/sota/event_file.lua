@@ -164,7 +164,7 @@ local opened = 0 -- by this program: names of files must differ
 function EventFile.open(folder)
   core.make_dirs(folder)
   opened = opened + 1
-  local path, file, why
+  local path
   repeat -- another program may have begun in this second, too
     path = ("%s/events.out.tfevents.%010d.sota-lua.%d"):format(folder,
       os.time(), opened)
@@ -174,17 +174,21 @@ function EventFile.open(folder)
       opened = opened + 1
     end
   until not there
-  file, why = io.open(path, "wb")
-  if not file then check.fail("EventFile: cannot write %s", why) end
-  file:setvbuf("full", 1 << 16)
-  local self = setmetatable({path = path, file = file}, EventFile)
-  return self:write(EventFile.version(os.time()))
+  local file, why = core.grow_file(path)
+  if not file then check.fail("EventFile: %s", why) end
+  local self = setmetatable({path = path, file = file, n = 0}, EventFile)
+  return self:write(EventFile.version(os.time())):flush()
 end
+
+local MOST = 1 << 16 -- bytes in memory before they are written, if they can be
 
 --- Appends a record.
 function EventFile:write(record)
-  local ok, why = self.file:write(record)
-  if not ok then check.fail("EventFile: %s: %s", self.path, why) end
+  self.file:add(record)
+  self.n = self.n + #record
+  if self.n < MOST then return self end
+  self.n = 0
+  self.file:write() -- what fails is written, and told, by flush
   return self
 end
 
@@ -218,14 +222,19 @@ function EventFile:histogram_of(tag, t, step)
     EventFile.histogram_message(tag, h)))
 end
 
---- What was written so far is in the file afterwards.
+--- What was written so far is in the file afterwards. Raises if it cannot be
+--- written; the records wait for the next time.
 function EventFile:flush()
-  self.file:flush()
+  local ok, why = self.file:write()
+  if not ok then check.fail("EventFile: %s", why) end
+  self.n = 0
   return self
 end
 
 function EventFile:close()
-  if self.file then self.file:close() end
+  if not self.file then return end
+  self.file:write()
+  self.file:close()
   self.file = nil
 end
 EventFile.__close = EventFile.close

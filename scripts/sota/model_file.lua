@@ -46,6 +46,21 @@ local function input_of(dls)
           batch_tfms = transforms.dump(dl.o.batch_tfms)}
 end
 
+-- The rows of the table; with --deterministic without times, which no two runs
+-- share.
+local function rows_of(learn)
+  if not learn.recorder then return nil end
+  if not core.get "deterministic" then return learn.recorder.values end
+  local rows = {}
+  for i, row in ipairs(learn.recorder.values) do
+    rows[i] = {}
+    for name, v in pairs(row) do
+      if name ~= "time" then rows[i][name] = v end
+    end
+  end
+  return rows
+end
+
 local function metadata_of(learn)
   local dls, json = learn.dls, core.json.encode
   local arch, thresh = learn.model.arch, model_file.thresh_of(learn)
@@ -57,7 +72,7 @@ local function metadata_of(learn)
     loss = tostring(learn.loss_func),
     thresh = thresh and json(thresh) or nil,
     history = json{epochs = learn.epochs_done,
-                   rows = learn.recorder and learn.recorder.values or nil},
+                   rows = rows_of(learn)},
   }
   for key, value in pairs(input_of(dls)) do metadata[key] = json(value) end
   return metadata
@@ -69,16 +84,46 @@ local function make_folders(file)
   if folder and folder ~= "" then core.make_dirs(folder) end
 end
 
+--- A name becomes a file in the learner's folder: "best" ->
+--- path/models/best.safetensors.
+---@example sota.model_file.path_of(learn, "best")
+function model_file.path_of(learn, name)
+  if name:find "%.safetensors$" then return name end
+  return ("%s/%s/%s.safetensors"):format(learn.path, learn.model_dir, name)
+end
+
+local function gather(learn, file)
+  local m = {file = file, names = {}, tensors = {}, metadata = metadata_of(learn)}
+  for i, e in ipairs(learn.model:state_dict()) do
+    m.names[i], m.tensors[e.name] = e.name, e.tensor
+  end
+  return m
+end
+
+local function write(m)
+  make_folders(m.file)
+  core.safetensors.save(m.file, m.names, m.tensors, m.metadata,
+    {oihw = true, int64 = true})
+end
+
 --- Writes learn's model; see Learner:save.
 ---@example sota.model_file.save(learn, "model.safetensors")
-function model_file.save(learn, file)
-  make_folders(file)
-  local names, tensors = {}, {}
-  for i, e in ipairs(learn.model:state_dict()) do
-    names[i], tensors[e.name] = e.name, e.tensor
-  end
-  core.safetensors.save(file, names, tensors, metadata_of(learn),
-    {oihw = true, int64 = true})
+function model_file.save(learn, file) write(gather(learn, file)) end
+
+local function let_go(m)
+  for _, t in pairs(m.tensors) do t:close() end
+  m.tensors = {}
+end
+
+--- A copy of learn's model as it is now, to be written later: :write(), :close().
+---@example sota.model_file.keep(learn, "model.safetensors"):close()
+function model_file.keep(learn, file)
+  local m = gather(learn, file)
+  core.no_grad(function()
+    for name, t in pairs(m.tensors) do m.tensors[name] = t:clone():keep() end
+  end)
+  m.write, m.close = write, let_go
+  return m, file
 end
 
 local function decoded(metadata, key)

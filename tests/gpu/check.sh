@@ -46,9 +46,9 @@ device() {
 
 same_bits() {
   local n=${STEPS:-12}
-  SOTA_CUDA_DETERMINISTIC=1 "$sota" --device cuda tests/gpu/steps.lua "$n" \
+  "$sota" --device cuda --deterministic tests/gpu/steps.lua "$n" \
     >"$work/a" || return 1
-  SOTA_CUDA_DETERMINISTIC=1 "$sota" --device cuda tests/gpu/steps.lua "$n" \
+  "$sota" --deterministic --device cuda tests/gpu/steps.lua "$n" \
     >"$work/b" || return 1
   tail -n 3 "$work/a"
   diff "$work/a" "$work/b" && echo "two runs: the same bits"

@@ -234,7 +234,7 @@ end)
 check.test("mistakes; a look that fails is told in the page", function()
   check.fails("Report: unknown option 'titel'; did you mean 'title'?", Report, {titel = "x"})
   local learn = demo.learner(path, {cbs = Report{fname = folder.path .. "/demo"}})
-  check.fails("Report: " .. folder.path .. "/demo cannot be written", learn.fit, learn, 1)
+  check.fails("Report: cannot write " .. folder.path .. "/demo", learn.fit, learn, 1)
   finish(learn)
   local file = folder.path .. "/x.html"
   learn = demo.learner(path, {cbs = Report{fname = file, n = 2}})

@@ -47,7 +47,7 @@ local function script(at, o)
   local net = model()
   local dls = {train = batches(7, 1), valid = batches(3, 2), c = 3}
   local checkpoint = Checkpoint{folder, every = o.every or "2 batches",
-    resume = o.resume ~= false, settings = o.settings}
+    keep = o.keep, resume = o.resume ~= false, settings = o.settings}
   local learn = Learner(dls, net, {quiet = true, metrics = accuracy,
     history = folder .. ".csv", opt_func = o.opt_func,
     cbs = {o.cbs and o.cbs() or {}, checkpoint, killer(at or {})}})
@@ -117,6 +117,35 @@ check.test("killed again and again", function()
   clear(folder)
 end)
 
+check.test("a report has what was before the end of the earlier process", function()
+  local report
+  local o = {cbs = function()
+    report = Report{fname = folder .. ".html", results = false}
+    return report
+  end}
+  clear(folder)
+  script(nil, o)
+  local want = report.record.recorder
+  check.equal({#want.losses, #want.values}, {35, 5})
+  for _, at in ipairs{{batch = 5}, {batch = 21}, {batch = 29}, {epoch = 2},
+                      {epoch = 4}} do
+    clear(folder)
+    script(at, o)
+    script(nil, o)
+    local got = report.record.recorder
+    for _, series in ipairs{"losses", "lrs", "moms", "iters", "names"} do
+      check.equal(got[series], want[series], series)
+    end
+    for i, row in ipairs(want.values) do
+      check.equal({got.values[i].epoch, got.values[i].valid_loss},
+        {row.epoch, row.valid_loss})
+    end
+    check.equal(report.record.n_epoch, 5)
+  end
+  clear(folder)
+  os.remove(folder .. ".html")
+end)
+
 local function newest()
   local list = core.list_dir(folder) -- the last one is the lock
   return folder .. "/" .. list[#list - 1]
@@ -146,6 +175,27 @@ check.test("a damaged file: the one before it", function()
   clear(folder)
 end)
 
+check.test("what is damaged or half written does not stay in the way", function()
+  local o = {keep = 1}
+  clear(folder)
+  local want = script(nil, o)
+  clear(folder)
+  script({batch = 6}, o)
+  local path = newest()
+  local file <close> = io.open(path, "r+b")
+  file:write "no such file"
+  file:close()
+  local half = folder .. "/fit1-000001-00000001.safetensors.123-0.tmp"
+  io.open(half, "wb"):close()
+  assert(script({batch = 3}, o) == nil)
+  check.equal(io.open(half), nil)
+  -- the new one is kept, though the damaged one has a later name
+  check.equal(core.list_dir(folder), {"fit1-000001-00000002.safetensors",
+    path:match "[^/]*$" .. ".damaged", "lock"})
+  check.equal(script(nil, o), want)
+  clear(folder)
+end)
+
 check.test("other options say so; --no-resume keeps the old run", function()
   clear(folder)
   script({batch = 4}, {settings = {lr = 1}})
@@ -172,13 +222,15 @@ end)
 
 check.test("an end that cannot be written leaves the files before it", function()
   clear(folder)
-  core.make_dirs(folder .. "/fit1.safetensors/x") -- no file can take its place
+  local function block() -- no file can take its place
+    core.make_dirs(folder .. "/fit1.safetensors/x")
+  end
   local sleep, waited = core.sleep, 0
   core.sleep = function() waited = waited + 1 return waited < 3 end
   local restore <close> = setmetatable({}, {__close = function()
     core.sleep = sleep
   end})
-  assert(script(), "it went on")
+  assert(script(nil, {cbs = function() return {before_epoch = block} end}))
   check.equal(waited, 3)
   local left = 0
   for _, name in ipairs(core.list_dir(folder)) do

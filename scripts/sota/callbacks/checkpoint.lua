@@ -10,6 +10,7 @@
 local core = require "sota.core"
 local check = require "sota.check"
 local base = require "sota.callbacks.base"
+local persist = require "sota.train.persist"
 local run_state = require "sota.train.run_state"
 
 local FIRST_PAUSE, LONGEST_PAUSE = 30, 600 -- seconds, after a failed write
@@ -63,14 +64,7 @@ function Checkpoint:init()
   self.fits, self.pause = 0, FIRST_PAUSE
 end
 
--- The sentence of an error.
-local function reason(why)
-  return (tostring(why):gsub("\nstack traceback.*", ""))
-end
-
-local function say(learn, fmt, ...)
-  if not learn.quiet then io.stderr:write(fmt:format(...), "\n") end
-end
+local say, reason = persist.say, persist.reason
 
 -- --- is it the same run? ---------------------------------------------------------
 
@@ -120,10 +114,12 @@ end
 
 -- --- files ------------------------------------------------------------------------
 
--- Files of fit k that is under way, the newest last.
+-- Files of fit k that is under way, the newest last; nil where the folder
+-- cannot be read.
 local function under_way(self, k)
-  local list = {}
-  for _, name in ipairs(core.list_dir(self.folder) or {}) do
+  local list, names = {}, core.list_dir(self.folder)
+  if not names then return nil end
+  for _, name in ipairs(names) do
     if name:match("^fit" .. k .. "%-%d+%-%d+%.safetensors$") then
       list[#list + 1] = self.folder .. "/" .. name
     end
@@ -136,19 +132,24 @@ local function done_file(self, k)
 end
 
 local function remove_all(list, but)
-  for i = 1, #list - (but or 0) do os.remove(list[i]) end
+  for i = 1, #(list or {}) - (but or 0) do os.remove(list[i]) end
 end
 
--- Reads one file; nil, with a word to the user, if it is of no use.
+-- Reads one file. If it is of no use: nil, a word to the user, and another name
+-- for it, so that it does not count as one of those that are kept.
 local function try_to_read(learn, path)
   local ok, s = pcall(run_state.read, path)
   if ok then return s end
   say(learn, "checkpoint: %s cannot be used, trying the one before (%s)", path,
     reason(s))
+  os.rename(path, path .. ".damaged")
 end
 
 local function newest(self, learn, k)
   local list = under_way(self, k)
+  if not list then
+    check.fail("Checkpoint: the folder %s cannot be read", self.folder)
+  end
   for i = #list, 1, -1 do
     local s = try_to_read(learn, list[i])
     if s then return s, list[i] end
@@ -159,6 +160,14 @@ end
 
 -- By folder: a process that trains in it keeps others out.
 local locks = {}
+
+-- A process that was killed while it wrote leaves half a file behind. Whoever
+-- has the lock is alone here.
+local function remove_halves(folder)
+  for _, name in ipairs(core.list_dir(folder) or {}) do
+    if name:find "%.%d+%-%d+%.tmp$" then os.remove(folder .. "/" .. name) end
+  end
+end
 
 local function lock(folder)
   core.make_dirs(folder)
@@ -179,6 +188,7 @@ end
 -- The first fit: the folder, and an earlier run that is not wanted.
 local function open_folder(self)
   lock(self.folder)
+  remove_halves(self.folder)
   if self.resume or #core.list_dir(self.folder) < 2 then return end
   unlock(self.folder)
   local where = move_aside(self.folder)
@@ -214,8 +224,12 @@ end
 function Checkpoint:skip(learn, s)
   learn.epochs_done = s.meta.base + s.meta.epochs
   learn.recorder = core.unpack_recorder(s.tensors.recorder, s.meta.metrics)
+  run_state.restore_fields(learn.cbs, s)
   run_state.restore_history(learn.history, s.meta.history)
   learn.history_begun = learn.history ~= nil
+  for _, cb in ipairs(learn.cbs) do
+    if cb.skipped_fit then cb:skipped_fit(learn) end
+  end
   run_state.close(s)
   self.pending = nil
 end
@@ -228,7 +242,7 @@ end
 
 --- The learner calls it when all callbacks are configured.
 function Checkpoint:begin(spec, learn)
-  self.cbs, self.history, self.base = {}, spec.history, learn.epochs_done
+  self.cbs, self.base = {}, learn.epochs_done
   table.move(spec.cbs, 1, #spec.cbs, 1, self.cbs)
   spec.cbs[#spec.cbs + 1] = guard(self)
   self.metrics = {}
@@ -247,7 +261,7 @@ end
 
 function Checkpoint:write(learn, path, done)
   local s = run_state.gather(learn, {cbs = self.cbs, base = self.base,
-    history = self.history, meta = {fit = self.fits, epoch = self.at.epoch,
+    meta = {fit = self.fits, epoch = self.at.epoch,
       iter = self.at.iter, done = done, setup = self.setup,
       epochs = #learn.recorder.values, metrics = self.metrics}})
   run_state.write(path, s)
@@ -262,19 +276,15 @@ local function save(self, learn)
   self.last, self.written, self.since = path, core.profile.clock(), 0
 end
 
--- Training goes on after a failure: it is said once, and tried again later.
+-- After a failure the next try is later and later.
 local function try_to_save(self, learn)
-  local ok, why = pcall(save, self, learn)
-  if ok then
-    if self.failing then say(learn, "checkpoint: written again") end
-    self.failing, self.pause = nil, FIRST_PAUSE
+  local hint = ("; the last one is %s"):format(self.last or "none")
+  if persist.try(self, learn, "checkpoint", function() save(self, learn) end,
+                 hint) then
+    self.pause = FIRST_PAUSE
     return
   end
-  if not self.failing then
-    say(learn, "checkpoint: %s; training goes on, the last one is %s", reason(why),
-      self.last or "none")
-  end
-  self.failing, self.again = true, core.profile.clock() + self.pause
+  self.again = core.profile.clock() + self.pause
   self.pause = math.min(2 * self.pause, LONGEST_PAUSE)
 end
 
@@ -287,8 +297,8 @@ local function is_time(self, at_epoch)
   return at_epoch
 end
 
--- The first file proves, before hours are spent, that there is room and that
--- it may be written: a failure ends the fit.
+-- The script's first file proves, before hours are spent, that there is room
+-- and that it may be written: a failure ends the fit.
 function Checkpoint:before_fit(learn)
   if not self.at then return end -- validation on its own
   if self.pending then
@@ -296,6 +306,7 @@ function Checkpoint:before_fit(learn)
     self.restored = self.pending
     self.pending = nil
   end
+  if self.last then return try_to_save(self, learn) end
   save(self, learn)
 end
 
@@ -329,21 +340,12 @@ function Checkpoint:interrupted(learn)
   end
 end
 
--- The end of hours of work is not given up because a disk is full. True: it is
--- written.
+-- True: the end of this fit is written.
 local function write_end(self, learn)
-  local path, said = done_file(self, self.fits), false
-  while true do
-    local ok, why = pcall(self.write, self, learn, path, true)
-    if ok then return true end
-    if not tostring(why):find "cannot write" then error(why, 0) end
-    if not said then
-      say(learn, "checkpoint: %s; waiting until it can be written (Ctrl-C: go on "
-        .. "without)", reason(why))
-    end
-    said = true
-    if not core.sleep(5) then return false end
-  end
+  local path = done_file(self, self.fits)
+  return persist.insist(learn, "checkpoint", function()
+    self:write(learn, path, true)
+  end)
 end
 
 function Checkpoint:after_fit(learn)
@@ -358,9 +360,10 @@ function Checkpoint:after_abort() self.at = nil end
 --- The script has what it wanted: the files go, so that it begins anew when it
 --- runs again.
 function Checkpoint:finish()
-  for k = 1, self.fits do
-    remove_all(under_way(self, k))
-    os.remove(done_file(self, k))
+  for _, name in ipairs(core.list_dir(self.folder) or {}) do
+    if name:find "^fit%d+.*%.safetensors" then
+      os.remove(self.folder .. "/" .. name)
+    end
   end
   unlock(self.folder)
   os.remove(self.folder)

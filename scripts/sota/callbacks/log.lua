@@ -2,6 +2,7 @@
 local core = require "sota.core"
 local check = require "sota.check"
 local base = require "sota.callbacks.base"
+local persist = require "sota.train.persist"
 
 --- CSVLogger(fname = "history.csv", {append = false}): a row for each epoch,
 --- written at once, in the learner's folder (path) unless fname has one. The
@@ -26,7 +27,7 @@ end
 --- each epoch, written at once: the table's columns and lr, the last learning
 --- rate. What is not a number is null. Later fits of the same callback go on.
 local JSONLogger = base.Callback{
-  name = "JSONLogger", trial = false, order = 180,
+  name = "JSONLogger", trial = false, order = 80, state = {"text"},
   options = {
     {"fname", "string", "history.jsonl",
      help = "the file, in the learner's folder unless it names one"},
@@ -37,29 +38,61 @@ local JSONLogger = base.Callback{
   example = 'Learner(dls, model, {cbs = JSONLogger "out/history.jsonl"})',
 }
 
-local function open(self, mode)
-  local file, why = io.open(self.file, mode)
-  if not file then check.fail("JSONLogger: cannot write %s", why) end
-  return file
+local function read(path)
+  local file <close> = io.open(path, "rb")
+  return file and file:read "a" or ""
 end
 
+-- All lines so far: they are few, and a file written whole has no half of one.
+local function write(self)
+  if self.on_disk == self.text then return end
+  local ok, why = core.write_file(self.file, self.text)
+  if not ok then error(why, 0) end
+  self.on_disk = self.text
+end
+
+local function try_to_write(self, learn)
+  persist.try(self, learn, "JSONLogger", function() write(self) end)
+end
+
+-- That it cannot be written is an error before the first epoch, and later none.
 function JSONLogger:configure(_, learn)
   self.file = self.fname:find "/" and self.fname
     or learn.path .. "/" .. self.fname
-  open(self, (self.append or self.begun) and "a" or "w"):close()
-  self.begun, self.fitting = true, true
+  self.text = self.text or self.append and read(self.file) or ""
+  self.on_disk = nil
+  self.fitting = true
+  if self.proved then return try_to_write(self, learn) end
+  local ok, why = pcall(write, self)
+  if not ok then check.fail("JSONLogger: %s", why) end
+  self.proved = true
+end
+
+-- A run that goes on has the lines from its checkpoint.
+function JSONLogger:before_epoch(learn)
+  if self.fitting then try_to_write(self, learn) end
 end
 
 function JSONLogger:after_epoch(learn)
   if not self.fitting then return end
   local rows, line = learn.recorder.values, {lr = learn.opt:get "lr"}
   for name, v in pairs(rows[#rows]) do line[name] = v end
-  local file <close> = open(self, "a")
-  local ok, why = file:write(core.json.encode(line), "\n")
-  if not ok then check.fail("JSONLogger: %s: %s", self.file, why) end
+  self.text = self.text .. core.json.encode(line) .. "\n"
+  try_to_write(self, learn)
 end
 
-local function stop(self) self.fitting = false end
-JSONLogger.after_fit, JSONLogger.after_abort = stop, stop
+-- The last lines: no epoch follows with which they could be written.
+function JSONLogger:after_fit(learn)
+  if not self.fitting then return end
+  self.fitting = false
+  if persist.insist(learn, "JSONLogger", function() write(self) end) then
+    self.failing = nil
+  end
+end
+
+function JSONLogger:after_abort(learn)
+  if self.fitting then try_to_write(self, learn) end
+  self.fitting = false
+end
 
 return {CSVLogger = CSVLogger, JSONLogger = JSONLogger}

@@ -7,6 +7,7 @@ local core = require "sota.core"
 local check = require "sota.check"
 local base = require "sota.callbacks.base"
 local look = require "sota.callbacks.look"
+local persist = require "sota.train.persist"
 
 --- Report{fname = "report.html", title =, options =, n = 9, results = true}: in
 --- the learner's folder (path) unless fname has one.
@@ -130,17 +131,17 @@ local function try(self, what, f)
   notes[#notes + 1] = ("%s: %s"):format(what, (why:gsub("^[^:]*:%d+: ", "")))
 end
 
+-- Raises "cannot write PATH: reason".
 local function write(self)
   local r = self.record
   r.written = os.date "%Y-%m-%d %H:%M:%S"
-  local page, part = require "sota.draw.report"(r), self.file .. ".part"
-  local file, why = io.open(part, "wb")
-  local ok = file and file:write(page) and file:close()
-    and os.rename(part, self.file)
-  if not ok then
-    check.fail("Report: %s cannot be written%s", self.file, why
-      and ": " .. why:gsub("^.-: ", "") or "")
-  end
+  local ok, why = core.write_file(self.file, require "sota.draw.report"(r))
+  if not ok then error(why, 0) end
+end
+
+-- The page of a later epoch holds all that this one would have.
+local function try_to_write(self, learn)
+  persist.try(self, learn, "Report", function() write(self) end)
 end
 
 local function state(self, text)
@@ -159,6 +160,22 @@ local function look_at_samples(self, learn)
   end)
 end
 
+-- Rows and batches of another recorder (of an earlier process) go behind ours;
+-- their times are not known.
+local function append(self, from)
+  local ours = self.record.recorder
+  local epochs, batches = #ours.values, #ours.losses
+  for _, series in ipairs{"losses", "lrs", "moms"} do
+    table.move(from[series], 1, #from[series], #ours[series] + 1, ours[series])
+  end
+  for i, values in ipairs(from.values) do
+    local row = {}
+    for k, v in pairs(values) do row[k] = v end
+    row.epoch = epochs + i
+    ours.values[row.epoch], ours.iters[row.epoch] = row, batches + from.iters[i]
+  end
+end
+
 -- --- events -------------------------------------------------------------------
 
 local function folder_of(path) return path:match "^(.+)/[^/]*$" end
@@ -173,12 +190,33 @@ function Report:configure(spec, learn)
   r.model_text = tostring(learn.model)
   r.model_line = ("%s, %d parameters"):format(r.model_text:match "^[^\n(]+",
     (learn.model:count()))
-  self.before = {epochs = #r.recorder.values, batches = #r.recorder.losses}
+  self.before = {epochs = #r.recorder.values}
+  self.spec = spec -- Checkpoint has not said yet whether this fit goes on
   self.fitting, self.planned = true, r.n_epoch + spec.n_epoch
   r.n_epoch = self.planned
   look_at_samples(self, learn)
   state(self, "Training has begun")
-  write(self)
+  if self.proved then return try_to_write(self, learn) end
+  local ok, why = pcall(write, self)
+  if not ok then check.fail("Report: %s", why) end
+  self.proved = true
+end
+
+-- A fit that an earlier process had done: Checkpoint tells.
+function Report:skipped_fit(learn)
+  self.record = self.record or new_record(self)
+  append(self, learn.recorder)
+  self.record.recorder.names = learn.recorder.names
+  self.record.n_epoch = self.record.n_epoch + #learn.recorder.values
+end
+
+function Report:before_fit(learn)
+  local state = self.fitting and self.spec.start_state
+  self.spec = nil
+  if not state then return end
+  local names = learn.recorder.names
+  append(self, core.unpack_recorder(state.recorder, names))
+  self.record.recorder.names = names
 end
 
 local clock = core.profile.clock
@@ -248,7 +286,7 @@ function Report:after_epoch(learn)
   local done = #self.record.recorder.values
   state(self, ("Training: %d of %d epochs are complete"):format(done,
     self.planned))
-  write(self)
+  try_to_write(self, learn)
 end
 
 -- --- the end ------------------------------------------------------------------
@@ -276,7 +314,7 @@ end
 local function look_at_results(self, learn)
   local r, dl = self.record, learn.dls.valid
   if not (self.results and dl) then return end
-  local held <close> = hold(learn, {quiet = true})
+  local held <close> = hold(learn, {})
   try(self, "Confusion", function()
     local interp = require "sota.interpretation".from_learner(learn)
     local closing <close> = setmetatable({}, {__close = function()
@@ -301,7 +339,7 @@ local function finish(self, learn, text)
   r.n_epoch = #r.recorder.values
   state(self, text:format(r.n_epoch))
   r.settings = setting_rows(learn, largest_of(r.recorder.lrs))
-  write(self)
+  try_to_write(self, learn)
 end
 
 function Report:after_fit(learn)

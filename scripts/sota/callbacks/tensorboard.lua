@@ -10,6 +10,7 @@ local core = require "sota.core"
 local base = require "sota.callbacks.base"
 local EventFile = require "sota.event_file"
 local look = require "sota.callbacks.look"
+local persist = require "sota.train.persist"
 
 local TensorBoard = base.Callback{
   name = "TensorBoard", trial = false, order = 190,
@@ -34,13 +35,17 @@ local function show(self, learn, tag, method)
   self.events:picture(tag, learn[method](learn, {n = self.n}), self.epochs)
 end
 
+local function flush(self, learn)
+  persist.try(self, learn, "TensorBoard", function() self.events:flush() end)
+end
+
 -- Later fits of the same learner go on in the same file.
 function TensorBoard:configure(_, learn)
   self.events = self.events or EventFile.open(self.folder)
   self.steps, self.epochs = self.steps or 0, self.epochs or 0
   self.fitting = true
   show(self, learn, "training batch", "show_batch")
-  self.events:flush()
+  flush(self, learn)
 end
 
 function TensorBoard:after_batch(learn)
@@ -68,7 +73,7 @@ function TensorBoard:after_epoch(learn)
       self.events:histogram_of("parameters/" .. name, t, self.epochs)
     end
   end
-  self.events:flush()
+  flush(self, learn)
 end
 
 function TensorBoard:after_fit(learn)
@@ -77,13 +82,13 @@ function TensorBoard:after_fit(learn)
   if learn.dls.valid and self.epochs > 0 then
     show(self, learn, "answers", "show_results")
   end
-  self.events:flush()
+  flush(self, learn)
 end
 
-function TensorBoard:after_abort()
+function TensorBoard:after_abort(learn)
   if not self.fitting then return end
   self.fitting = false
-  self.events:flush()
+  flush(self, learn)
 end
 
 return {TensorBoard = TensorBoard}

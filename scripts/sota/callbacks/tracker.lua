@@ -3,6 +3,8 @@
 local core = require "sota.core"
 local check = require "sota.check"
 local base = require "sota.callbacks.base"
+local model_file = require "sota.model_file"
+local persist = require "sota.train.persist"
 
 local MODES = {"auto", "min", "max"}
 
@@ -135,9 +137,45 @@ trackers.ReduceLROnPlateau = tracker{
 }
 
 -- What was validated is what is saved: the averages, if there are any.
+local function with_averages(learn, f)
+  if learn.ema then learn.ema:applied(f) else f() end
+end
+
+-- A model that could not be written is kept in memory until it can be; a later
+-- one of the same name takes its place.
+local function forget(self, name)
+  local owed = self.owed and self.owed[name]
+  if owed then owed:close() end
+  if self.owed then self.owed[name] = nil end
+end
+
+local function pay(self, learn)
+  for name, model in pairs(self.owed or {}) do
+    if persist.try(self, learn, "SaveModel", function() model:write() end) then
+      forget(self, name)
+    end
+  end
+end
+
 local function save(self, learn, name)
-  local function write() self.file = learn:save(name) end
-  if learn.ema then learn.ema:applied(write) else write() end
+  forget(self, name)
+  with_averages(learn, function()
+    local written = persist.try(self, learn, "SaveModel", function()
+      self.file = learn:save(name)
+    end)
+    if written then return end
+    self.owed = self.owed or {}
+    self.owed[name], self.file = model_file.keep(learn,
+      model_file.path_of(learn, name))
+  end)
+end
+
+-- The end: waits for those that are owed.
+local function pay_all(self, learn)
+  for name, model in pairs(self.owed or {}) do
+    persist.insist(learn, "SaveModel", function() model:write() end)
+    forget(self, name)
+  end
 end
 
 local function save_best(self, learn)
@@ -161,6 +199,7 @@ trackers.SaveModel = tracker{
     self.every = self.every_epoch == true and 1 or self.every_epoch
   end,
   after_epoch = function(self, learn)
+    pay(self, learn)
     if self.every then
       if learn.epoch % self.every ~= 0 then return end
       save(self, learn, ("%s_%d"):format(self.fname, learn.epoch))
@@ -169,9 +208,9 @@ trackers.SaveModel = tracker{
     end
   end,
   after_fit = function(self, learn)
-    if self.at_end then
-      save(self, learn, self.fname)
-    elseif not self.every and self.best_epoch then
+    if self.at_end then save(self, learn, self.fname) end
+    pay_all(self, learn)
+    if not self.at_end and not self.every and self.best_epoch then
       learn:load(self.fname)
     end
   end,

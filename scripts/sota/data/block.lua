@@ -81,7 +81,9 @@ local function open_files(self, source)
       check.describe(list))
   end
   local files, kept = core.data.files(), {}
+  local line <close> = core.progress("opening", #list, "items")
   for i = 1, #list do
+    if i % 256 == 0 then line:update(i) end
     local item = type(list) == "userdata" and list:path(i) or list[i]
     local path = item
     if self.get_x then path = self.get_x(item) end
@@ -106,7 +108,9 @@ local function label_files(self, files, list)
     return files:label_by_folder(1)
   end
   local multi = self.blocks[2].multi
+  local line <close> = core.progress("labelling", #files, "files")
   for i = 1, #files do
+    if i % 256 == 0 then line:update(i) end
     local label = self.get_y(list and list[i] or files:path(i))
     if type(label) == "number" then label = tostring(label) end
     if type(label) == "table" and multi then
@@ -227,6 +231,8 @@ local folder_arguments = check.spec("ImageDataLoaders.from_folder", {
 --- valid_pct, path/<class>/... and a random share for validation.
 ---@param path string
 ---@param options? table item_tfms, batch_tfms, bs, valid_pct, seed, ...
+---@field train? string the folder of the training images
+---@field valid? string the folder of the validation images
 ---@example ImageDataLoaders.from_folder(path, {valid = "val", item_tfms = Resize(32), bs = 8})
 function block.ImageDataLoaders.from_folder(...)
   local a = folder_arguments(...)

@@ -111,7 +111,8 @@ function DataLoader:spec(epoch_of)
     batches = function(epoch, start)
       local step, _, _, closing = self:batches(epoch_of(epoch), start + 1)
       return function()
-        local i, x, y = step()
+        local i, x, y, rows = step()
+        self.rows_now = rows -- of the batch that is worked on
         if i then return x, y end
       end, closing
     end,
@@ -286,11 +287,13 @@ function DataLoaders:bad_images(file)
     os.remove(file)
     return list
   end
-  local out <close> = assert(io.open(file, "w"))
-  out:write "path,set,reason\n"
-  for _, b in ipairs(list) do
-    out:write(csv_field(b.path), ",", b.set, ",", csv_field(b.reason), "\n")
+  local lines = {"path,set,reason\n"}
+  for i, b in ipairs(list) do
+    lines[i + 1] = ("%s,%s,%s\n"):format(csv_field(b.path), b.set,
+      csv_field(b.reason))
   end
+  local ok, why = core.write_file(file, table.concat(lines))
+  if not ok then check.fail("bad_images: %s", why) end
   warn(("%d images were skipped; %s lists them"):format(#list, file))
   return list
 end
@@ -334,10 +337,13 @@ function loaders.measure(train)
   if not train.augment:needs_statistics() then return end
   local parts, wanted = {}, batches_to_measure(train.o.batch_tfms)
   local h, w = train:size()
+  local line <close> = core.progress("measuring for Normalize",
+    math.min(wanted, #train), "batches")
   for _, x, _, rows in train.source:batches(1) do
     local mean, std = train.augment:measure(x, {seed = train.seed, epoch = 1,
       items = rows:totable(), train = true})
     parts[#parts + 1] = {n = x:shape(1) * h * w, mean = mean, std = std}
+    line:update(#parts)
     if #parts == wanted then break end
   end
   if #parts < 2 then return end

@@ -154,6 +154,14 @@ function core.progress(label, total, unit) end
 ---@example sota.sleep(0.01)
 function core.sleep(seconds) end
 
+--- How many elements are in each of the equal parts of low to high; what is
+--- outside counts nowhere, as in torch.histc.
+---@param t Tensor
+---@param options? {bins: integer, low: number, high: number} 40, 0, 10
+---@return Tensor counts i32 (bins)
+---@example sota.histogram(sota.randn(1000), {bins = 20, low = -3, high = 3})
+function core.histogram(t, options) end
+
 --- Seconds as in the table of epochs: 00:07, 1:02:03.
 ---@param seconds number
 ---@return string
@@ -255,6 +263,22 @@ function core.make_dirs(path) end
 ---@return userdata?
 ---@example sota.lock "out.lock":close()
 function core.lock(path) end
+
+--- Writes a file whole or not at all: beside its place, synced, then renamed. nil
+--- and a sentence if that fails; then what was there before still is.
+---@param path string
+---@param text string
+---@return boolean?, string?
+---@example sota.write_file("out.txt", "all of it")
+function core.write_file(path, text) end
+
+--- A file that only grows: file:add(text), file:write(), file:close(). What
+--- cannot be written (nil and a sentence) goes with the next write.
+---@param path string
+---@param keep? boolean what is in the file stays
+---@return userdata?, string?
+---@example local file = sota.grow_file "rows.txt"; file:add "1\n"; file:write(); file:close()
+function core.grow_file(path, keep) end
 
 --- Text from JSON; json.null stands for null.
 ---@param text string

@@ -75,17 +75,9 @@ local function gather_callbacks(s, cbs, done)
   s.meta.callbacks = list
 end
 
-local function read_text(path)
-  local file = path and io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read "a"
-  file:close()
-  return text
-end
-
 --- What to write: {names, tensors, meta}.
 ---@param learn table
----@param o table cbs, base (epochs before this fit), history (a file), meta
+---@param o table cbs, base (epochs before this fit), meta
 function run_state.gather(learn, o)
   local s = {names = {}, tensors = {}, meta = {}}
   for key, value in pairs(o.meta) do s.meta[key] = value end
@@ -97,7 +89,7 @@ function run_state.gather(learn, o)
   -- Between two epochs none has begun.
   s.meta.seconds = o.meta.iter > 0 and fit.seconds or 0.0
   s.meta.base = o.base
-  s.meta.random, s.meta.history = core.random_state(), read_text(o.history)
+  s.meta.random, s.meta.history = core.random_state(), fit.history
   return s
 end
 
@@ -149,12 +141,21 @@ local function restore_gradients(model, grads)
   end
 end
 
+--- The fields of callbacks that say which of theirs are to be kept.
+function run_state.restore_fields(cbs, s)
+  for i, cb in ipairs(cbs) do
+    local kept = s.meta.callbacks[i]
+    if kept and kept.name == (cb.name or "") then
+      for _, key in ipairs(cb.state or {}) do cb[key] = kept.fields[key] end
+    end
+  end
+end
+
 --- Callbacks, gradients, and once more the random numbers, which whatever came
 --- in between may have drawn.
 function run_state.restore_callbacks(learn, cbs, s)
+  run_state.restore_fields(cbs, s)
   for i, cb in ipairs(cbs) do
-    local kept = s.meta.callbacks[i] or {fields = {}}
-    for _, key in ipairs(cb.state or {}) do cb[key] = kept.fields[key] end
     for k, t in ipairs(cb.tensors and cb:tensors() or {}) do
       core.no_grad(function()
         t:copy_(s.tensors[("callback/%d/%d"):format(i, k)])
@@ -168,11 +169,8 @@ end
 --- history.csv as it was; nil where there was none.
 function run_state.restore_history(path, text)
   if not path or not text then return end
-  local beside = path .. ".tmp"
-  local file = assert(io.open(beside, "wb"))
-  file:write(text)
-  file:close()
-  assert(os.rename(beside, path))
+  local ok, why = core.write_file(path, text)
+  if not ok then check.fail("Checkpoint: %s", why) end
 end
 
 --- Lets go of the tensors.
