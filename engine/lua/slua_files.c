@@ -69,6 +69,14 @@ static int rows_len(lua_State *L) {
   return 1;
 }
 
+/* The method whose name is at 2. */
+static int method(lua_State *L) {
+  lua_getmetatable(L, 1);
+  lua_pushvalue(L, 2);
+  lua_rawget(L, -2);
+  return 1;
+}
+
 static int rows_index(lua_State *L) { /* rows[i], else a method */
   const slua_rows *r = luaL_checkudata(L, 1, SLUA_ROWS);
   if (lua_type(L, 2) == LUA_TNUMBER) {
@@ -77,10 +85,7 @@ static int rows_index(lua_State *L) { /* rows[i], else a method */
     lua_pushinteger(L, r->v[i - 1] + 1);
     return 1;
   }
-  lua_getmetatable(L, 1);
-  lua_pushvalue(L, 2);
-  lua_rawget(L, -2);
-  return 1;
+  return method(L);
 }
 
 static int rows_totable(lua_State *L) {
@@ -199,12 +204,24 @@ static int files_len(lua_State *L) {
   return 1;
 }
 
-static int files_path(lua_State *L) {
-  const sl_files *f = slua_check_files(L, 1);
+static int push_path(lua_State *L, const sl_files *f, int64_t i) {
   char path[4096];
-  sl_files_path(f, check_row(L, f, 2), path, sizeof path);
+  sl_files_path(f, i, path, sizeof path);
   lua_pushstring(L, path);
   return 1;
+}
+
+static int files_path(lua_State *L) {
+  const sl_files *f = slua_check_files(L, 1);
+  return push_path(L, f, check_row(L, f, 2));
+}
+
+/* files[i], so that ipairs goes over the paths; else a method. */
+static int files_index(lua_State *L) {
+  if (lua_type(L, 2) != LUA_TNUMBER) return method(L);
+  const sl_files *f = slua_check_files(L, 1);
+  const lua_Integer i = luaL_checkinteger(L, 2);
+  return i >= 1 && i <= sl_files_count(f) ? push_path(L, f, i - 1) : 0;
 }
 
 static int files_add(lua_State *L) {
@@ -323,10 +340,7 @@ static int vocab_index(lua_State *L) { /* vocab[k], else a method */
     lua_pushstring(L, sl_vocab_name(v, (int)k));
     return 1;
   }
-  lua_getmetatable(L, 1);
-  lua_pushvalue(L, 2);
-  lua_rawget(L, -2);
-  return 1;
+  return method(L);
 }
 
 static int vocab_find(lua_State *L) {
@@ -380,6 +394,7 @@ int slua_open_files(lua_State *L) {
   const luaL_Reg files[] = {{"__gc", files_close},
                             {"__close", files_close},
                             {"__len", files_len},
+                            {"__index", files_index},
                             {"__tostring", files_tostring},
                             {"close", files_close},
                             {"path", files_path},

@@ -35,6 +35,13 @@ end })
 local files, seen = data.scan(root)
 assert(#files == 15 and seen.files == 15 and seen.others == 1)
 assert(files:path(1) == root .. "/other/ant/1.ppm")
+assert(files[1] == files:path(1) and files[0] == nil and files[#files + 1] == nil)
+local seen = 0
+for i, path in ipairs(files) do
+  seen = seen + 1
+  assert(path == files:path(i))
+end
+assert(seen == #files and seen > 0)
 assert(files:labels(1) == nil)
 files:label_by_folder()
 assert(files:labels(2)[1] == "bee")

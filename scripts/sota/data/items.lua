@@ -13,7 +13,7 @@ local image_arguments = check.spec("get_image_files", {
 --- All images below a folder, sorted by path; names that begin with a dot are
 --- passed over. `folders` names the only first-level folders to look into.
 ---@param path string
----@return files  #files, files:path(i)
+---@return files  #files, files[i], ipairs(files): paths
 ---@example get_image_files(path)
 function items.get_image_files(...)
   local a = image_arguments(...)
