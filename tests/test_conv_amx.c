@@ -222,8 +222,7 @@ static void run(problem *p, const extra *e) {
   memset(room, 0xff, scratch);
   for (int i = 0; i < 3; i++)
     sl_conv_amx_pack(&v, p->weight, packed, i, 3);
-  const sl_conv_amx_in in = {p->in, e->lazy ? p->scale : NULL, p->shift,
-                             e->relu};
+  const sl_lazy_rows in = {p->in, e->lazy ? p->scale : NULL, p->shift, e->relu};
   const sl_conv_amx_out out = {p->out, e->bias ? p->bias : NULL, e->end_relu,
                                e->add};
   sl_conv_amx_run(&v, units, &in, packed, &out, room);

@@ -16,7 +16,9 @@ struct sl_engine;
 extern const struct sl_engine sl_engine_table;
 
 /* Device number `device` of the module's kind; NULL, with the reason in one
- * sentence as the message, when it cannot be used here. */
+ * sentence as the message, when it cannot be used here. A module that has
+ * another abi returns NULL and touches nothing: it cannot even leave a
+ * message. */
 typedef const sl_backend *
 sl_plugin_open_function(int abi, const struct sl_engine *engine, int device);
 

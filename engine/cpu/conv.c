@@ -33,6 +33,16 @@ const void *sl_source_read(const sl_source *s, int64_t first, int64_t rows,
   return buffer;
 }
 
+sl_lazy_rows sl_source_rows(const sl_source *s, int64_t first, int64_t rows,
+                            void *buffer) {
+  if (!s->scale || s->type != SL_BF16 || s->act > SL_ACT_RELU)
+    return (sl_lazy_rows){.rows = sl_source_read(s, first, rows, buffer)};
+  return (sl_lazy_rows){.rows = sl_ahead(s->type, s->data, first * s->c),
+                        .scale = s->scale,
+                        .shift = s->shift,
+                        .relu = s->act == SL_ACT_RELU};
+}
+
 /* --- workers -------------------------------------------------------------- */
 
 /* Workers have no way to return a failure: the first one is kept. */
@@ -123,18 +133,10 @@ static void run(const sl_conv_worker *w, sl_dnnl_kind kind, const sl_chunk *k,
                                  out, w->scratch));
 }
 
-/* Ours normalises as it packs; activations other than relu before that. */
 static void forward_own(const sl_conv_worker *w, const sl_chunk *k,
                         const sl_source *x, void *y) {
   const sl_conv_way *way = &w->v->way[SL_DNNL_FORWARD];
-  const int lazy = x->scale && x->act <= SL_ACT_RELU;
-  const sl_conv_amx_in in = {
-      .rows = lazy ? sl_ahead(x->type, x->data, k->in_row * x->c)
-                   : sl_source_read(x, k->in_row, k->in_rows, w->x),
-      .scale = lazy ? x->scale : NULL,
-      .shift = lazy ? x->shift : NULL,
-      .relu = lazy && x->act == SL_ACT_RELU,
-  };
+  const sl_lazy_rows in = sl_source_rows(x, k->in_row, k->in_rows, w->x);
   const sl_conv_amx_out out = {
       .rows = y, .bias = w->v->bias, .relu = w->v->end == SL_DNNL_BIAS_RELU};
   sl_conv_amx_run(&way->amx, k->units, &in, way->weight, &out, w->amx);
@@ -174,7 +176,7 @@ void sl_conv_dgrad(const sl_conv_worker *w, const sl_chunk *k, const void *dy,
                    void *dx, int add) {
   const sl_conv_way *way = &w->v->way[SL_DNNL_DGRAD];
   if (way->own) {
-    const sl_conv_amx_in in = {.rows = dy};
+    const sl_lazy_rows in = {.rows = dy};
     const sl_conv_amx_out out = {.rows = dx, .add = add};
     sl_conv_amx_run(&way->amx, k->units, &in, way->weight, &out, w->amx);
     return;

@@ -48,6 +48,11 @@ sl_source sl_source_of(const sl_tensor *t);
 const void *sl_source_read(const sl_source *s, int64_t first, int64_t rows,
                            void *buffer);
 
+/* The same for kernels that normalise bf16 themselves, if they can by relu or
+ * without an activation. */
+sl_lazy_rows sl_source_rows(const sl_source *s, int64_t first, int64_t rows,
+                            void *buffer);
+
 /* One direction: primitives for a whole chunk and for the last one, and the
  * weight as each wants it (the same memory where they agree). */
 typedef struct sl_conv_way {
@@ -150,11 +155,11 @@ void sl_conv_note(sl_conv *v, sl_status status);
 
 /* --- conv_wgrad.c --------------------------------------------------------- */
 
-void sl_conv_wgrad(sl_conv_worker *w, const sl_chunk *k, const void *x,
+/* x is read as by sl_conv_forward. */
+void sl_conv_wgrad(sl_conv_worker *w, const sl_chunk *k, const sl_source *x,
                    const void *dy);
 
-/* Where a chunk of x is normalised to, or of dy computed, for sl_conv_wgrad. */
-void *sl_conv_x_buffer(const sl_conv_worker *w, const sl_chunk *k);
+/* Where a chunk of dy is computed for sl_conv_wgrad. */
 void *sl_conv_dy_buffer(const sl_conv_worker *w, const sl_chunk *k);
 
 /* dweight (+)= the whole gradient. x and dy are all of them, NULL where chunks

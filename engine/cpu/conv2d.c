@@ -88,11 +88,7 @@ static void backward_chunk(const job *j, sl_conv_worker *w, int64_t i) {
   const void *dy = sl_ahead(type, j->dy, k.out_row * w->v->o);
   if (j->dbias)
     sl_norm_add_rows((double *)(void *)w->more, type, dy, k.out_rows, w->v->o);
-  if (j->dweight)
-    sl_conv_wgrad(
-        w, &k,
-        sl_source_read(&j->x, k.in_row, k.in_rows, sl_conv_x_buffer(w, &k)),
-        dy);
+  if (j->dweight) sl_conv_wgrad(w, &k, &j->x, dy);
   if (j->dx)
     sl_conv_dgrad(w, &k, dy, sl_ahead_to(type, j->dx, k.in_row * w->v->c),
                   j->add_x);

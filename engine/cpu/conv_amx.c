@@ -198,7 +198,7 @@ static size_t table_bytes(const sl_conv_amx *v, int64_t units) {
 }
 
 static size_t sums_bytes(void) {
-  return BLOCK * BLOCK * sizeof(float);
+  return 2 * BLOCK * BLOCK * sizeof(float); /* of two blocks */
 }
 
 size_t sl_conv_amx_scratch_bytes(const sl_conv_amx *v, int64_t units) {
@@ -222,10 +222,11 @@ static void clear_places(const sl_conv_amx *v, char *to, int64_t panel,
 }
 
 /* Rows of a plain product. */
-static void pack_pixels(const sl_conv_amx *v, const sl_conv_amx_in *in,
+static void pack_pixels(const sl_conv_amx *v, const sl_lazy_rows *in,
                         int64_t first, int64_t units, char *to, int64_t panel) {
   for (int64_t i = 0; i < units; i += PACKED_PIXELS) {
-    const sl_amx_line l = {.from = in->rows + (first + i) * v->in,
+    const sl_amx_line l = {.from =
+                               (const sl_bf16 *)in->rows + (first + i) * v->in,
                            .n = least(PACKED_PIXELS, units - i),
                            .pixel = v->in,
                            .c = v->in,
@@ -238,7 +239,7 @@ static void pack_pixels(const sl_conv_amx *v, const sl_conv_amx_in *in,
 }
 
 /* The pixels of one image in one plane; to: its first place. */
-static void pack_plane(const sl_conv_amx *v, const sl_conv_amx_in *in,
+static void pack_plane(const sl_conv_amx *v, const sl_lazy_rows *in,
                        const int64_t phase[2], const sl_bf16 *image, char *to,
                        int64_t panel) {
   const sl_conv_geometry *g = &v->g;
@@ -262,14 +263,14 @@ static void pack_plane(const sl_conv_amx *v, const sl_conv_amx_in *in,
   clear_places(v, to, panel, v->step - lines * v->row);
 }
 
-static void pack_images(const sl_conv_amx *v, const sl_conv_amx_in *in,
+static void pack_images(const sl_conv_amx *v, const sl_lazy_rows *in,
                         int64_t units, char *to, int64_t panel) {
   const int64_t image = v->in * (v->back ? v->g.oh * v->g.ow : v->g.h * v->g.w);
   const int64_t places = in_places(v, units), used = units * v->step;
   for (int p = 0; p < v->in_planes; p++, to += places * LINE) {
     clear_places(v, to, panel, v->head);
     for (int64_t m = 0; m < units; m++)
-      pack_plane(v, in, v->in_phase[p], in->rows + m * image,
+      pack_plane(v, in, v->in_phase[p], (const sl_bf16 *)in->rows + m * image,
                  to + (v->head + m * v->step) * LINE, panel);
     clear_places(v, to + (v->head + used) * LINE, panel,
                  places - v->head - used);
@@ -294,43 +295,56 @@ typedef struct job {
   float *sums;
 } job;
 
+/* A block that has been multiplied, on its way out while the next one is. */
+typedef struct pending {
+  sl_amx_out to;
+  int turn; /* which half of the sums */
+} pending;
+
+static float *sums_of(const job *j, int turn) {
+  return j->sums + turn * BLOCK * BLOCK;
+}
+
 /* 32 places by 32 channels. */
-static void run_block(const job *j, int64_t place, int64_t block) {
+static void run_block(const job *j, int64_t place, int64_t block,
+                      pending *before) {
   const sl_conv_amx *v = j->v;
-  const int64_t c = block * BLOCK;
-  sl_amx_block b = {.a = j->a + place * j->a_place,
-                    .place = j->a_place,
-                    .panel = j->a_panel,
-                    .tap = j->tap,
-                    .taps = j->taps,
-                    .panels = blocks(v->in),
-                    .weight = j->weight + block * block_bytes(v),
-                    .skip = (v->taps - j->taps) * SL_AMX_WEIGHT_BYTES};
-  sl_amx_multiply(&b, j->sums);
-  sl_amx_out to = j->to;
-  to.channels = (int)least(BLOCK, v->out - c);
-  to.bias = j->bias ? j->bias + c : NULL;
-  const int64_t first = j->first + place;
-  to.rows = j->rows + c + (j->table ? 0 : first * v->out);
-  to.table = j->table ? j->table + first : NULL;
-  to.n = (int)least(BLOCK, j->places - place);
-  sl_amx_store(&to, j->sums);
+  const int64_t c = block * BLOCK, first = j->first + place;
+  const sl_amx_block b = {.a = j->a + place * j->a_place,
+                          .place = j->a_place,
+                          .panel = j->a_panel,
+                          .tap = j->tap,
+                          .taps = j->taps,
+                          .panels = blocks(v->in),
+                          .weight = j->weight + block * block_bytes(v),
+                          .skip = (v->taps - j->taps) * SL_AMX_WEIGHT_BYTES};
+  sl_amx_multiply(&b, sums_of(j, !before->turn), &before->to,
+                  sums_of(j, before->turn));
+  before->turn = !before->turn;
+  before->to = j->to;
+  before->to.channels = (int)least(BLOCK, v->out - c);
+  before->to.bias = j->bias ? j->bias + c : NULL;
+  before->to.rows = j->rows + c + (j->table ? 0 : first * v->out);
+  before->to.table = j->table ? j->table + first : NULL;
+  before->to.n = (int)least(BLOCK, j->places - place);
 }
 
 static void run_places(const job *j) {
   const sl_conv_amx *v = j->v;
   const int64_t channels = blocks(v->out);
+  pending before = {.to = {.n = 0}};
   sl_amx_begin();
   if (sl_conv_amx_weight_bytes(v) > RESIDENT_BYTES) {
     for (int64_t b = 0; b < channels; b++)
       for (int64_t p = 0; p < j->places; p += BLOCK)
-        run_block(j, p, b);
+        run_block(j, p, b, &before);
   } else {
     for (int64_t p = 0; p < j->places; p += BLOCK)
       for (int64_t b = 0; b < channels; b++)
-        run_block(j, p, b);
+        run_block(j, p, b, &before);
   }
   sl_amx_end();
+  sl_amx_store(&before.to, sums_of(j, before.turn));
 }
 
 static job job_of(const sl_conv_amx *v, const char *packed,
@@ -346,14 +360,14 @@ static job job_of(const sl_conv_amx *v, const char *packed,
 /* Rows where they lie, but for the last ones, behind which nothing may be
  * read; or packed. */
 static void run_product(const sl_conv_amx *v, int64_t units,
-                        const sl_conv_amx_in *in, const char *packed,
+                        const sl_lazy_rows *in, const char *packed,
                         const sl_conv_amx_out *out, const room *r) {
   const int direct = !in->scale && v->in % BLOCK == 0;
   const int64_t whole = direct ? units / BLOCK * BLOCK : 0;
   job j = job_of(v, packed, out, r);
   j.taps = 1;
   if (whole > 0) {
-    j.a = (const char *)in->rows;
+    j.a = in->rows;
     j.a_place = v->in * (int64_t)sizeof(sl_bf16);
     j.a_panel = LINE;
     j.places = whole;
@@ -389,7 +403,7 @@ static void list_rows(const sl_conv_amx *v, int64_t units,
 }
 
 static void run_images(const sl_conv_amx *v, int64_t units,
-                       const sl_conv_amx_in *in, const char *packed,
+                       const sl_lazy_rows *in, const char *packed,
                        const sl_conv_amx_out *out, const room *r) {
   const int64_t panel = panel_bytes(v, units), plane = in_places(v, units);
   pack_images(v, in, units, r->panels, panel);
@@ -409,7 +423,7 @@ static void run_images(const sl_conv_amx *v, int64_t units,
 }
 
 void sl_conv_amx_run(const sl_conv_amx *v, int64_t units,
-                     const sl_conv_amx_in *in, const char *packed,
+                     const sl_lazy_rows *in, const char *packed,
                      const sl_conv_amx_out *out, char *scratch) {
   const room r = room_of(v, units, scratch);
   if (v->product)

@@ -15,6 +15,7 @@
 #ifndef SL_CPU_CONV_AMX_H
 #define SL_CPU_CONV_AMX_H
 
+#include "cpu/lazy_rows.h"
 #include "ops/conv2d.h"
 
 enum { SL_AMX_STRIDES = 4, SL_AMX_TAPS = 49 };
@@ -36,13 +37,6 @@ typedef struct sl_conv_amx {
   sl_conv_amx_tap tap[SL_AMX_TAPS]; /* by planes of the output */
 } sl_conv_amx;
 
-/* Rows to read. scale NULL: as they are. */
-typedef struct sl_conv_amx_in {
-  const sl_bf16 *rows;
-  const float *scale, *shift;
-  int relu;
-} sl_conv_amx_in;
-
 /* Where results go, and what else is done to them. */
 typedef struct sl_conv_amx_out {
   sl_bf16 *rows;
@@ -62,7 +56,7 @@ void sl_conv_amx_pack(const sl_conv_amx *v, const float *weight, char *packed,
                       int worker, int n);
 
 void sl_conv_amx_run(const sl_conv_amx *v, int64_t units,
-                     const sl_conv_amx_in *in, const char *packed,
+                     const sl_lazy_rows *in, const char *packed,
                      const sl_conv_amx_out *out, char *scratch);
 
 #endif

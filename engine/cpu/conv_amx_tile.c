@@ -6,35 +6,6 @@
 
 #ifdef __x86_64__
 
-/* Of the eight tiles four hold sums, two the input and two the weight: each
- * one that is loaded takes part in two products. */
-SL_AMX
-void sl_amx_multiply(const sl_amx_block *b, float *sums) {
-  const int64_t half = 16 * b->place;
-  const char *w = b->weight;
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
-  for (int64_t i = 0; i < b->panels; i++, w += b->skip) {
-    for (int64_t t = 0; t < b->taps; t++, w += SL_AMX_WEIGHT_BYTES) {
-      const char *a = b->a + i * b->panel + b->tap[t];
-      _tile_loadd(6, w, 64);
-      _tile_loadd(4, a, b->place);
-      _tile_dpbf16ps(0, 4, 6);
-      _tile_loadd(7, w + 1024, 64);
-      _tile_dpbf16ps(1, 4, 7);
-      _tile_loadd(5, a + half, b->place);
-      _tile_dpbf16ps(2, 5, 6);
-      _tile_dpbf16ps(3, 5, 7);
-    }
-  }
-  _tile_stored(0, sums, 128);
-  _tile_stored(1, sums + 16, 128);
-  _tile_stored(2, sums + 512, 128);
-  _tile_stored(3, sums + 528, 128);
-}
-
 SL_AMX static inline void store_row(const sl_amx_out *o, sl_bf16 *to,
                                     const float *sums, __mmask32 m, __m512 b0,
                                     __m512 b1) {
@@ -56,22 +27,77 @@ SL_AMX static inline void store_row(const sl_amx_out *o, sl_bf16 *to,
   _mm512_mask_storeu_epi16(to, m, sl_narrow_lanes(low, high));
 }
 
+/* What is hoisted out of rows. */
+typedef struct way_out {
+  const sl_amx_out *o;
+  const float *sums;
+  __mmask32 m;
+  __m512 b0, b1;
+} way_out;
+
+SL_AMX static inline way_out way_out_of(const sl_amx_out *o,
+                                        const float *sums) {
+  const __m512 zero = _mm512_setzero_ps();
+  way_out w = {o, sums, sl_mask32(o->channels), zero, zero};
+  if (!o->bias) return w;
+  w.b0 = _mm512_maskz_loadu_ps(sl_mask16(o->channels), o->bias);
+  w.b1 = _mm512_maskz_loadu_ps(sl_mask16(o->channels - 16), o->bias + 16);
+  return w;
+}
+
+/* Rows [begin, end) of a block. */
+SL_AMX static inline void store_rows(const way_out *w, int begin, int end) {
+  const sl_amx_out *o = w->o;
+  for (int i = begin; i < end && i < o->n; i++) {
+    const int64_t row = o->table ? o->table[i] : i;
+    if (row >= 0)
+      store_row(o, o->rows + row * o->row, w->sums + 32 * i, w->m, w->b0,
+                w->b1);
+  }
+}
+
 SL_AMX
 void sl_amx_store(const sl_amx_out *o, const float *sums) {
-  const __mmask32 m = sl_mask32(o->channels);
-  __m512 b0 = _mm512_setzero_ps(), b1 = b0;
-  if (o->bias) {
-    b0 = _mm512_maskz_loadu_ps(sl_mask16(o->channels), o->bias);
-    b1 = _mm512_maskz_loadu_ps(sl_mask16(o->channels - 16), o->bias + 16);
+  const way_out w = way_out_of(o, sums);
+  store_rows(&w, 0, o->n);
+}
+
+/* Of the eight tiles four hold sums, two the input and two the weight: each
+ * one that is loaded takes part in two products. While they multiply, the block
+ * before goes out, some rows a step. */
+SL_AMX
+void sl_amx_multiply(const sl_amx_block *b, float *sums,
+                     const sl_amx_out *before, const float *before_sums) {
+  const int64_t half = 16 * b->place;
+  const int rows = before->n, steps = (int)(b->panels * b->taps);
+  const int each = steps > 0 ? (rows + steps - 1) / steps : rows;
+  const way_out way = way_out_of(before, before_sums);
+  const char *w = b->weight;
+  int row = 0;
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  for (int64_t i = 0; i < b->panels; i++, w += b->skip) {
+    for (int64_t t = 0; t < b->taps; t++, w += SL_AMX_WEIGHT_BYTES) {
+      const char *a = b->a + i * b->panel + b->tap[t];
+      _tile_loadd(6, w, 64);
+      _tile_loadd(4, a, b->place);
+      _tile_dpbf16ps(0, 4, 6);
+      _tile_loadd(7, w + 1024, 64);
+      _tile_dpbf16ps(1, 4, 7);
+      _tile_loadd(5, a + half, b->place);
+      _tile_dpbf16ps(2, 5, 6);
+      _tile_dpbf16ps(3, 5, 7);
+      if (row < rows) store_rows(&way, row, row + each);
+      row += each;
+    }
   }
-  if (!o->table) {
-    for (int i = 0; i < o->n; i++)
-      store_row(o, o->rows + i * o->row, sums + 32 * i, m, b0, b1);
-    return;
-  }
-  for (int i = 0; i < o->n; i++)
-    if (o->table[i] >= 0)
-      store_row(o, o->rows + o->table[i] * o->row, sums + 32 * i, m, b0, b1);
+  if (row < rows) store_rows(&way, row, rows); /* no step at all */
+  _tile_stored(0, sums, 128);
+  _tile_stored(1, sums + 16, 128);
+  _tile_stored(2, sums + 512, 128);
+  _tile_stored(3, sums + 528, 128);
 }
 
 SL_AMX static void pack_plain(const sl_amx_line *l, const sl_bf16 *from,
@@ -154,8 +180,9 @@ void sl_amx_pack_weight(const sl_amx_weight *w, char *to) {
 
 #else /* never called: sl_amx_usable says no */
 
-void sl_amx_multiply(const sl_amx_block *b, float *sums) {
-  (void)b, (void)sums;
+void sl_amx_multiply(const sl_amx_block *b, float *sums,
+                     const sl_amx_out *before, const float *before_sums) {
+  (void)b, (void)sums, (void)before, (void)before_sums;
 }
 
 void sl_amx_store(const sl_amx_out *o, const float *sums) {

@@ -18,9 +18,6 @@ typedef struct sl_amx_block {
   int64_t skip;       /* bytes of other taps behind those of a panel */
 } sl_amx_block;
 
-/* sums = 32 x 32; between sl_amx_begin and sl_amx_end. */
-void sl_amx_multiply(const sl_amx_block *b, float *sums);
-
 /* A block's way out: row table[i] is place i's (-1: none); without a table row
  * i, for n places. */
 typedef struct sl_amx_out {
@@ -31,6 +28,11 @@ typedef struct sl_amx_out {
   const float *bias;
 } sl_amx_out;
 void sl_amx_store(const sl_amx_out *o, const float *sums);
+
+/* sums = 32 x 32; between sl_amx_begin and sl_amx_end. Meanwhile another
+ * block's sums are stored (n may be 0). */
+void sl_amx_multiply(const sl_amx_block *b, float *sums,
+                     const sl_amx_out *before, const float *before_sums);
 
 /* n pixels of c channels to places one after the other of panels of 32
  * channels, the last one filled up with zeros; with a scale normalised. */

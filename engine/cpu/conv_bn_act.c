@@ -239,11 +239,7 @@ static void backward_chunk(const job *j, sl_conv_worker *w, int64_t i) {
       .dresidual = j->dresidual ? out_chunk(j, j->dresidual, &k) : NULL,
       .add_dresidual = j->add_residual};
   sl_norm_grad(&d, &in, &j->norm.workers[w->index].k, j->act);
-  if (j->dweight)
-    sl_conv_wgrad(
-        w, &k,
-        sl_source_read(&j->x, k.in_row, k.in_rows, sl_conv_x_buffer(w, &k)),
-        dy);
+  if (j->dweight) sl_conv_wgrad(w, &k, &j->x, dy);
   if (j->dx)
     sl_conv_dgrad(w, &k, dy,
                   sl_ahead_to(j->x.type, j->dx, k.in_row * j->conv.c),

@@ -27,8 +27,11 @@ sl_status sl_cuda_status(int error, const char *what) {
   (void)cudaGetLastError();
   if (e == cudaErrorMemoryAllocation)
     return sl_fail(SL_ENOMEM, "the GPU is out of memory");
-  return sl_fail(SL_EINTERNAL, "the GPU failed: %s (%s, in %s)",
-                 cudaGetErrorString(e), cudaGetErrorName(e), what);
+  return sl_fail(SL_EINTERNAL, "the GPU failed: %s (%s, in %s)%s",
+                 cudaGetErrorString(e), cudaGetErrorName(e), what,
+                 sl_cuda.checks ? ""
+                                : "; what failed may have been queued before: "
+                                  "SOTA_CUDA_SYNC=1 finds it");
 }
 
 sl_status sl_cuda_launched(int error, const char *what) {
@@ -120,6 +123,11 @@ static sl_bf16_support bf16(void) {
   return sl_cuda.capability >= 80 ? SL_BF16_FAST : SL_BF16_NONE;
 }
 
+/* Plans are kept for either way (dnn.c). */
+static void deterministic(int on) {
+  sl_cuda.deterministic = on || is_set("SOTA_CUDA_DETERMINISTIC", 0);
+}
+
 /* -------------------------------------------------------------------------- */
 
 #define SL_OP(name)        [SL_OP_##name] = {sl_cuda_##name, sl_cuda_##name##_grad},
@@ -128,11 +136,6 @@ static sl_bf16_support bf16(void) {
 static const sl_kernels kernels[SL_OP_COUNT] = {
 #include "ops/ops.def"
 };
-
-/* The environment may ask for it too. */
-static void deterministic(int on) {
-  sl_cuda.deterministic = on || is_set("SOTA_CUDA_DETERMINISTIC", 0);
-}
 
 static const sl_backend backend = {
     .name = name,

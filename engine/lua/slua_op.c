@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lua/slua.h"
+#include "ops/random.h"
 
 /* The inputs of a call, borrowed from boxes that stay on the stack. */
 typedef struct inputs {
@@ -113,10 +114,12 @@ static int call_op(lua_State *L) {
   slua_check_options(L, first, op->options, opts, op->opts_size, op->name);
   make_boxes(L, n_out, boxes);
   read_inputs(L, &in);
+  const sl_random_state before = sl_random_save();
   sl_status status = run(id, &in, opts, n_out, boxes);
   if (status == SL_ENOMEM) { /* dead tensors may be waiting for the collector */
     lua_gc(L, LUA_GCCOLLECT, 0);
-    read_inputs(L, &in); /* a finalizer may have closed inputs */
+    read_inputs(L, &in);       /* a finalizer may have closed inputs */
+    sl_random_restore(before); /* the same numbers as in the first try */
     status = run(id, &in, opts, n_out, boxes);
   }
   slua_check(L, status, op->name);

@@ -13,15 +13,10 @@
 static int deterministic, precision;
 static const char *const precisions[] = {"auto", "f32", "bf16", NULL};
 
-static void tell_deterministic(const sl_backend *b) {
-  if (b->deterministic) b->deterministic(deterministic);
-}
-
 static void set_device(lua_State *L) {
   const sl_backend *b = sl_backend_find(luaL_checkstring(L, 2));
   if (!b) luaL_error(L, "device: %s", sl_error());
   sl_backend_set_default(b);
-  tell_deterministic(b);
 }
 
 static void get_device(lua_State *L) {
@@ -113,7 +108,7 @@ static int is_on(lua_State *L) {
 
 static void set_deterministic(lua_State *L) {
   deterministic = is_on(L);
-  tell_deterministic(sl_backend_default());
+  sl_backend_deterministic(deterministic);
 }
 
 static void get_deterministic(lua_State *L) {

@@ -43,10 +43,9 @@ static const layer layers[] = {
 };
 enum { LAYERS = sizeof layers / sizeof *layers };
 
-enum { READ, FORWARD, STATS, REDUCE, GRAD, AGAIN, WGRAD, DGRAD, PIECES };
-static const char *const names[PIECES] = {"read x", "forward", "stats",
-                                          "reduce", "grad",    "read x'",
-                                          "wgrad",  "dgrad"};
+enum { FORWARD, STATS, REDUCE, GRAD, WGRAD, DGRAD, PIECES };
+static const char *const names[PIECES] = {"forward", "stats", "reduce",
+                                          "grad",    "wgrad", "dgrad"};
 
 static double now(void) {
   struct timespec t;
@@ -99,8 +98,6 @@ static void forward_sweep(bench *b, sl_conv_worker *w) {
     const sl_chunk k = sl_conv_chunk(w->v, i);
     void *y = sl_ahead_to(b->type, b->y, k.out_row * o);
     double t = now();
-    (void)sl_source_read(&b->x, k.in_row, k.in_rows, w->x);
-    lap(&b->best[READ][i], &t);
     sl_conv_forward(w, &k, &b->x, y);
     lap(&b->best[FORWARD][i], &t);
     sl_norm_stats(&b->sums, b->type, y, k.out_rows, o);
@@ -139,10 +136,7 @@ static void backward_sweep(bench *b, sl_conv_worker *w) {
     double t = now();
     sl_norm_grad(&d, &in, &b->k, SL_ACT_RELU);
     lap(&b->best[GRAD][i], &t);
-    const void *x =
-        sl_source_read(&b->x, k.in_row, k.in_rows, sl_conv_x_buffer(w, &k));
-    lap(&b->best[AGAIN][i], &t);
-    sl_conv_wgrad(w, &k, x, dy);
+    sl_conv_wgrad(w, &k, &b->x, dy);
     lap(&b->best[WGRAD][i], &t);
     if (b->g.c == 3) continue;
     sl_conv_dgrad(w, &k, dy, sl_ahead_to(b->type, b->dx, k.in_row * b->g.c), 0);

@@ -258,6 +258,26 @@ if "$sota" -e 'os.exit(not require "sota.core".draw.missing)'; then
   fi
 fi
 clear_screen
+enter '? learn.fit'
+check "help of a variable's method" '^Learner:fit\(n_epoch'
+enter '? learn'
+check "and of a variable" 'methods of Learner'
+type_in '? learn.fine_t'
+keys Tab
+keys Enter
+check "their names are completed" '^Learner:fine_tune\('
+clear_screen
+enter 'lern:fit(1)'
+check "a global that is likely meant" "global 'lern'\); did you mean 'learn'\?"
+enter 'learn:fit_one_cycel(1)'
+check "a method" "method 'fit_one_cycel'\); did you mean 'fit_one_cycle'\?"
+enter 'sota.losses.FocalLosFlat()'
+check "a field" "field 'FocalLosFlat'\); did you mean 'FocalLossFlat'\?"
+enter 'Learner'
+check "a class" '^class Learner$'
+enter '0 / 0, {0 / 0}'
+check "no number" '^nan[ 	]+\{nan\}$'
+clear_screen
 enter 'dls;'
 enter 'who()'
 check "who() of objects" '^learn +Learner'

@@ -47,7 +47,7 @@ local function script(at, o)
   local net = model()
   local dls = {train = batches(7, 1), valid = batches(3, 2), c = 3}
   local checkpoint = Checkpoint{folder, every = o.every or "2 batches",
-    resume = o.resume ~= false, settings = o.settings}
+    keep = o.keep, resume = o.resume ~= false, settings = o.settings}
   local learn = Learner(dls, net, {quiet = true, metrics = accuracy,
     history = folder .. ".csv", opt_func = o.opt_func,
     cbs = {o.cbs and o.cbs() or {}, checkpoint, killer(at or {})}})
@@ -172,6 +172,27 @@ check.test("a damaged file: the one before it", function()
     clear(folder)
     script {batch = 6}
   end
+  clear(folder)
+end)
+
+check.test("what is damaged or half written does not stay in the way", function()
+  local o = {keep = 1}
+  clear(folder)
+  local want = script(nil, o)
+  clear(folder)
+  script({batch = 6}, o)
+  local path = newest()
+  local file <close> = io.open(path, "r+b")
+  file:write "no such file"
+  file:close()
+  local half = folder .. "/fit1-000001-00000001.safetensors.123-0.tmp"
+  io.open(half, "wb"):close()
+  assert(script({batch = 3}, o) == nil)
+  check.equal(io.open(half), nil)
+  -- the new one is kept, though the damaged one has a later name
+  check.equal(core.list_dir(folder), {"fit1-000001-00000002.safetensors",
+    path:match "[^/]*$" .. ".damaged", "lock"})
+  check.equal(script(nil, o), want)
   clear(folder)
 end)
 

@@ -177,7 +177,6 @@ local function lock(folder)
     check.fail("Checkpoint: another process is training in %s; wait for it, or "
       .. "take another folder", folder)
   end
-  remove_halves(folder)
 end
 
 local function unlock(folder)
@@ -189,6 +188,7 @@ end
 -- The first fit: the folder, and an earlier run that is not wanted.
 local function open_folder(self)
   lock(self.folder)
+  remove_halves(self.folder)
   if self.resume or #core.list_dir(self.folder) < 2 then return end
   unlock(self.folder)
   local where = move_aside(self.folder)

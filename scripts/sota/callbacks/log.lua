@@ -81,10 +81,18 @@ function JSONLogger:after_epoch(learn)
   try_to_write(self, learn)
 end
 
-local function stop(self, learn)
+-- The last lines: no epoch follows with which they could be written.
+function JSONLogger:after_fit(learn)
+  if not self.fitting then return end
+  self.fitting = false
+  if persist.insist(learn, "JSONLogger", function() write(self) end) then
+    self.failing = nil
+  end
+end
+
+function JSONLogger:after_abort(learn)
   if self.fitting then try_to_write(self, learn) end
   self.fitting = false
 end
-JSONLogger.after_fit, JSONLogger.after_abort = stop, stop
 
 return {CSVLogger = CSVLogger, JSONLogger = JSONLogger}

@@ -93,7 +93,7 @@ end
 local function row_of(r, flops, seen, n)
   local m = r.module
   local all, trained = parameters(m, r.inner, seen)
-  local macs = flops and (flops[r.path] or 0) / 2 / n
+  local macs = flops and (flops[r.path] or 0) // (2 * n) | 0
   local is_container = r.inner or m:isa(nn.Sequential) and #m == 0
   if is_container and all == 0 and (macs or 0) == 0 then return nil end
   return {layer = r.path, kind = m.name, shape = r.shape, params = all,
