@@ -210,8 +210,10 @@ function Report:skipped_fit(learn)
   self.record.n_epoch = self.record.n_epoch + #learn.recorder.values
 end
 
+-- (Another callback may look at the validation set within a fit: that has the
+-- events of a fit, and no spec.)
 function Report:before_fit(learn)
-  local state = self.fitting and self.spec.start_state
+  local state = self.spec and self.spec.start_state
   self.spec = nil
   if not state then return end
   local names = learn.recorder.names
