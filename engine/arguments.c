@@ -22,7 +22,7 @@ const char usage[] =
     "  --seed N         where all random numbers come from (default 42)\n"
     "  --threads N      compute threads (default: one per core)\n"
     "  --precision P    auto, f32 or bf16 (default auto)\n"
-    "  --deterministic  same bits run after run (the CPU always does)\n"
+    "  --deterministic  same bits run after run; no times in model files\n"
     "  --memory-limit S such as 4GB: more is an error, not the end\n"
     "  --allow-untrusted-images  read PNM, BMP, JPEG 2000 too\n"
     "  --check PATH     is a model file, are a folder's images, sound?\n"

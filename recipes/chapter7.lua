@@ -27,8 +27,9 @@ local opt = sota.options{
   {"stages", stages, "which; progressive is asked with tta, too", choices = stages},
   {"size", 64, "height and width that the network sees"},
   {"item_size", 80, "height and width of images before they are augmented"},
-  {"epochs", 5, "how often the training set is seen; at the small size once less"},
+  {"epochs", 5, "how often the training set is seen"},
   {"from", 32, "the small size of progressive resizing"},
+  {"from_epochs", "integer", "how often it is seen at that size, first; one less than --epochs unless told", min = 1, optional = true},
   {"bs", 64, "images in a batch; at the small size twice as many"},
   {"lr", 3e-3, "largest learning rate of the cycle; of fine_tune a third"},
   {"seed", "integer", "where all random numbers come from", optional = true},
@@ -96,7 +97,7 @@ local train = {
 
 function train.progressive(stage)
   local learn = new_learner(stage, get_dls(2 * opt.bs, opt.from, stats))
-  learn:fit_one_cycle(math.max(1, opt.epochs - 1), opt.lr)
+  learn:fit_one_cycle(opt.from_epochs or math.max(1, opt.epochs - 1), opt.lr)
   learn.dls = full
   learn:fine_tune(opt.epochs, opt.lr / 3)
   return learn

@@ -394,13 +394,13 @@ static void has_text(const char *name, const char *want) {
 }
 
 START_TEST(unpacks_a_folder) {
-  ok(sl_unpack(make_archive("a.tgz", good, 6), t_path("data")));
+  ok(sl_unpack(make_archive("a.tgz", good, 6), t_path("data"), NULL, NULL));
   has_text("data/train/a..b.txt", "A");
   has_text("data/val/c.txt", "C");
   has_text("data/val/d/a..b.txt", "A");
   has_text("data/e", "C");
   ck_assert(!exists(t_path("data.unpacking")));
-  fails_with(sl_unpack(t_path("a.tgz"), t_path("data")), SL_EIO,
+  fails_with(sl_unpack(t_path("a.tgz"), t_path("data"), NULL, NULL), SL_EIO,
              "exists already");
 }
 END_TEST
@@ -410,7 +410,7 @@ START_TEST(unpacks_loose_files) {
                                  {.path = "b/c.txt", .text = "C"}};
   ck_assert_int_eq(mkdir(t_path("data.unpacking"), 0777), 0);
   t_write("data.unpacking/left-over", "x", 1); /* by a killed process */
-  ok(sl_unpack(make_archive("a.tgz", loose, 2), t_path("data")));
+  ok(sl_unpack(make_archive("a.tgz", loose, 2), t_path("data"), NULL, NULL));
   has_text("data/a.txt", "A");
   has_text("data/b/c.txt", "C");
   ck_assert(!exists(t_path("data/left-over")));
@@ -436,7 +436,7 @@ static const struct {
 START_TEST(refuses_to_lead_out) {
   const int n = evil[_i].m[1].path ? 2 : 1;
   const char *file = make_archive("a.tgz", evil[_i].m, n);
-  const sl_status status = sl_unpack(file, t_path("in/data"));
+  const sl_status status = sl_unpack(file, t_path("in/data"), NULL, NULL);
   ck_assert(status == SL_EDATA || status == SL_EIO);
   ck_assert_msg(strstr(sl_error(), evil[_i].want) != NULL, "%s", sl_error());
   ck_assert(!exists(t_path("in/data")) && !exists(t_path("in/data.unpacking")));
@@ -456,10 +456,10 @@ static size_t shorten(const char *path, long by) {
 START_TEST(a_damaged_archive_leaves_nothing) {
   const char *file = make_archive("a.tgz", good, 6);
   shorten(file, 30);
-  fails_with(sl_unpack(file, t_path("data")), SL_EDATA,
+  fails_with(sl_unpack(file, t_path("data"), NULL, NULL), SL_EDATA,
              "a.tgz is damaged or no archive");
   t_write("b.tgz", "<html>not found</html>", 22);
-  fails_with(sl_unpack(t_path("b.tgz"), t_path("data")), SL_EDATA,
+  fails_with(sl_unpack(t_path("b.tgz"), t_path("data"), NULL, NULL), SL_EDATA,
              "b.tgz is damaged or no archive");
   ck_assert_int_eq(t_count_files(), 2);
   ck_assert(!exists(t_path("data.unpacking")));
@@ -469,11 +469,31 @@ END_TEST
 START_TEST(an_interrupted_unpack_leaves_nothing) {
   const char *file = make_archive("a.tgz", good, 6);
   sl_interrupt_request();
-  fails_with(sl_unpack(file, t_path("data")), SL_EINTERRUPT, "interrupted");
+  fails_with(sl_unpack(file, t_path("data"), NULL, NULL), SL_EINTERRUPT,
+             "interrupted");
   sl_interrupt_clear();
   ck_assert_int_eq(t_count_files(), 1);
   ck_assert(!exists(t_path("data.unpacking")));
-  ok(sl_unpack(file, t_path("data")));
+  ok(sl_unpack(file, t_path("data"), NULL, NULL));
+}
+END_TEST
+
+static sl_status note_unpacked(void *context, int64_t done, int64_t total) {
+  int64_t *calls = context;
+  ck_assert_int_gt(done, 0);
+  ck_assert_int_le(done, total);
+  return --*calls ? SL_OK : sl_fail(SL_EINTERRUPT, "enough");
+}
+
+START_TEST(unpacking_tells_how_far_it_is) {
+  int64_t left = 5;
+  const char *file = make_archive("a.tgz", good, 6);
+  ok(sl_unpack(file, t_path("data"), note_unpacked, &left));
+  ck_assert_int_eq(left, 4); /* once: it is over in a moment */
+  left = 1;
+  fails_with(sl_unpack(file, t_path("other"), note_unpacked, &left),
+             SL_EINTERRUPT, "enough");
+  ck_assert(!exists(t_path("other")) && !exists(t_path("other.unpacking")));
 }
 END_TEST
 
@@ -620,6 +640,7 @@ int main(void) {
   tcase_add_loop_test(tc, refuses_to_lead_out, 0, sizeof evil / sizeof *evil);
   tcase_add_test(tc, a_damaged_archive_leaves_nothing);
   tcase_add_test(tc, an_interrupted_unpack_leaves_nothing);
+  tcase_add_test(tc, unpacking_tells_how_far_it_is);
   tcase_add_test(tc, checksums);
   tcase_add_test(tc, untar_once);
   tcase_add_test(tc, untar_checks_first);

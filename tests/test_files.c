@@ -337,6 +337,29 @@ static sl_status everything(void) {
   return status;
 }
 
+static void note_found(void *context, int64_t files) {
+  int64_t *told = context;
+  told[0]++;
+  ck_assert_int_ge(files, told[1]);
+  told[1] = files;
+}
+
+START_TEST(tells_how_far_it_is) {
+  int64_t told[2] = {0};
+  char name[32];
+  sl_files *f = new_files();
+  for (int i = 0; i < 1001; i++) {
+    snprintf(name, sizeof name, "many/%d.jpg", i);
+    make(name);
+  }
+  const sl_scan_opts o = {.progress = note_found, .context = told};
+  ck_assert_int_eq(sl_scan(t_path(""), &o, f, NULL), SL_OK);
+  ck_assert_int_eq(told[0], 3); /* two folders, a thousand files */
+  ck_assert_int_eq(told[1], 1000);
+  sl_files_release(f);
+}
+END_TEST
+
 START_TEST(each_allocation_may_fail) {
   int n = 1;
   make_tree();
@@ -369,6 +392,7 @@ int main(void) {
   tcase_add_test(tc, a_given_class_list);
   tcase_add_test(tc, frozen);
   tcase_add_test(tc, small_and_quick);
+  tcase_add_test(tc, tells_how_far_it_is);
   tcase_add_test(tc, each_allocation_may_fail);
   suite_add_tcase(s, tc);
   return t_main(s);

@@ -291,6 +291,58 @@ START_TEST(state_moves_to_another) {
 }
 END_TEST
 
+/* Three parameters; what their first gradients are, and what is found. */
+static const struct {
+  float grad[3];
+  double scale;
+  int bad, first;
+} checks[] = {
+    {{1, 2, 2}, 1, 0, -1},
+    {{1, NAN, 2}, 1, 1, 1},
+    {{1, 2, -INFINITY}, 1, 1, 2},
+    {{NAN, 2, INFINITY}, 1, 2, 0},
+    {{1, 1e19f, 1}, 1, 0, -1},
+    {{1, 2e19f, 1}, 1, 1, 1}, /* its square is no float */
+    {{1, 1e19f, 1}, 10, 1, 1},
+    {{1.5e19f, 1, 1.5e19f}, 1, 1, 0}, /* together */
+    {{3e38f, -3e38f, 1}, 1, 2, 0},
+};
+
+START_TEST(what_is_not_finite_is_found) {
+  sl_optim_param params[3];
+  sl_optim_options o;
+  sl_optim_defaults(sl_optim_kind_find("Adam"), &o);
+  for (int k = 0; k < 3; k++) {
+    sl_tensor *p = t_zeros(SL_F32, 1, (int64_t)5);
+    ck_assert_int_eq(sl_require_grad(p, 1), SL_OK);
+    params[k] = (sl_optim_param){"p", p, 0, 1};
+  }
+  sl_optim *opt = NULL;
+  ck_assert_int_eq(
+      sl_optim_new(&opt, sl_optim_kind_find("Adam"), &o, params, 3), SL_OK);
+  sl_grad_check c;
+  ck_assert_int_eq(sl_optim_check(opt, &c), SL_OK); /* no gradients at all */
+  ck_assert(c.bad == 0 && c.norm == 0);
+  for (int k = 0; k < 3; k++) {
+    const float g[5] = {0, 0, 0, 0, checks[_i].grad[k]};
+    set_grad(params[k].tensor, g);
+  }
+  sl_optim_scale(opt, checks[_i].scale);
+  ck_assert_int_eq(sl_optim_check(opt, &c), SL_OK);
+  ck_assert_int_eq(c.bad, checks[_i].bad);
+  ck_assert_int_eq(c.first, checks[_i].first);
+  if (_i == 0) ck_assert_double_eq(c.norm, 3);
+  /* A frozen parameter's old gradient does not count. */
+  for (int k = 0; k < 3; k++)
+    params[k].tensor->requires_grad = 0;
+  ck_assert_int_eq(sl_optim_check(opt, &c), SL_OK);
+  ck_assert_int_eq(c.bad, 0);
+  sl_optim_free(opt);
+  for (int k = 0; k < 3; k++)
+    sl_tensor_release(params[k].tensor);
+}
+END_TEST
+
 START_TEST(refusals) {
   const float v[] = {1, 2, 3}, inf[] = {1, INFINITY, 0};
   const int32_t whole[] = {1};
@@ -328,6 +380,8 @@ int main(void) {
   tcase_add_test(tc, frozen_and_idle_are_left_alone);
   tcase_add_loop_test(tc, same_bits_with_any_threads, 0, 3);
   tcase_add_test(tc, state_moves_to_another);
+  tcase_add_loop_test(tc, what_is_not_finite_is_found, 0,
+                      sizeof checks / sizeof *checks);
   tcase_add_test(tc, refusals);
   return t_main(s);
 }

@@ -209,7 +209,16 @@ START_TEST(progress_line) {
   sl_progress_start(&p, "model.tgz", 0, "B");
   p.items = 3500000;
   sl_progress_text(&p, 2, 80, line, sizeof line);
-  ck_assert_str_eq(line, "model.tgz  1.8 MB/s");
+  ck_assert_str_eq(line, "model.tgz  3.5 MB  1.8 MB/s");
+  sl_progress_start(&p, "unpacking", 40000000, "B");
+  p.done = p.items = 10000000;
+  sl_progress_text(&p, 2, 80, line, sizeof line);
+  ck_assert_str_eq(line, "unpacking  25% #######-----------------------"
+                         "  10.0/40.0 MB  5.0 MB/s  ETA 00:06");
+  sl_progress_start(&p, "finding files", 0, "files");
+  p.items = 3000;
+  sl_progress_text(&p, 2, 80, line, sizeof line);
+  ck_assert_str_eq(line, "finding files  3000 files  1500 files/s");
 }
 END_TEST
 

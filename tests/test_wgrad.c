@@ -137,6 +137,7 @@ typedef struct problem {
   char *x_panels, *y_panels;
   void *table;
   float *dw;
+  float *scale, *shift; /* NULL, or x is lazy, and p.x what it means */
 } problem;
 
 /* Whole numbers in -3..3, or (fine) any in [-1, 1). */
@@ -180,9 +181,20 @@ static problem problem_new(const setup *s, sl_dtype type, int fine) {
   return p;
 }
 
+/* x becomes lazy: normalised, with a relu. */
+static void make_lazy(problem *p) {
+  const int64_t c = p->w.g.c;
+  p->scale = values(c, 3, 0);
+  p->shift = values(c, 4, 0);
+  for (int64_t i = 0; i < p->x_n; i++) {
+    const float v = p->x[i] * p->scale[i % c] + p->shift[i % c];
+    p->x[i] = v > 0 ? v : 0;
+  }
+}
+
 static void problem_free(problem *p) {
-  void *all[] = {p->x,        p->dy,       p->x_typed, p->dy_typed,
-                 p->x_panels, p->y_panels, p->table,   p->dw};
+  void *all[] = {p->x,        p->dy,    p->x_typed, p->dy_typed, p->x_panels,
+                 p->y_panels, p->table, p->dw,      p->scale,    p->shift};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
     sl_free_data(all[i]);
 }
@@ -210,8 +222,9 @@ static void pack(const problem *p, int64_t begin, int64_t end, int64_t step) {
   for (int64_t i = 0; i < calls; i++) {
     const int64_t first = (i + calls / 2) % calls * step;
     const int64_t n = all - first < step ? all - first : step;
-    sl_wgrad_pack_x(w, p->x_panels, all, first, n,
-                    at(p, p->x_typed, begin + first, w->x_rows, w->g.c));
+    const sl_lazy_rows x = {at(p, p->x_typed, begin + first, w->x_rows, w->g.c),
+                            p->scale, p->shift, 1};
+    sl_wgrad_pack_x(w, p->x_panels, all, first, n, &x);
     sl_wgrad_pack_y(w, p->y_panels, all, first, n,
                     at(p, p->dy_typed, begin + first, w->y_rows, w->g.o));
   }
@@ -249,8 +262,9 @@ static void check_sums(const problem *p, const char *how) {
 }
 
 /* In all the ways that conv_wgrad.c asks for it. */
-static void check_setup(const setup *s, sl_dtype type) {
+static void check_setup(const setup *s, sl_dtype type, int lazy) {
   problem p = problem_new(s, type, 0);
+  if (lazy) make_lazy(&p);
   pack(&p, 0, p.units, p.units + p.units % 2);
   multiply(&p, p.units, p.w.o, 0);
   check_sums(&p, "at once");
@@ -295,7 +309,8 @@ static int check_all(sl_dtype type) {
     const sl_conv_geometry g = geometry_of(&setups[i]);
     ck_assert_msg(sl_wgrad_can(&g, type), "setup %d cannot be done", i);
     current = i;
-    check_setup(&setups[i], type);
+    check_setup(&setups[i], type, 0);
+    if (type == SL_BF16) check_setup(&setups[i], type, 1);
     check_bits(&setups[i], type);
     amx += sl_wgrad_new(&g, type, is_product(&g)).amx;
   }

@@ -14,6 +14,7 @@ static const sl_plugin plugins[] = {
 enum { N_PLUGINS = sizeof plugins / sizeof *plugins };
 
 static const sl_backend *chosen; /* NULL: the best there is, when asked for */
+static int same_bits;
 
 /* "cuda" and "cuda:1" are devices of the kind "cuda"; -1: others. */
 static int number_of(const char *name, const char *kind) {
@@ -61,11 +62,21 @@ const sl_backend *sl_backend_at(int i, const char **why_not) {
   return b;
 }
 
+static void choose(const sl_backend *b) {
+  chosen = b;
+  if (b && b->deterministic) b->deterministic(same_bits);
+}
+
 const sl_backend *sl_backend_default(void) {
-  if (!chosen) chosen = best(SL_LOG_DEBUG);
+  if (!chosen) choose(best(SL_LOG_DEBUG));
   return chosen;
 }
 
 void sl_backend_set_default(const sl_backend *b) {
-  chosen = b;
+  choose(b);
+}
+
+void sl_backend_deterministic(int on) {
+  same_bits = on;
+  choose(chosen);
 }

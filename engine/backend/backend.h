@@ -40,6 +40,10 @@ typedef struct sl_backend {
   /* Whether models can be trained in bf16, and whether that is fast. */
   sl_bf16_support (*bf16)(void);
 
+  /* Whether to use only what gives the same bits run after run; NULL: it
+   * always does. */
+  void (*deterministic)(int on);
+
   sl_status (*zero)(void *p, size_t bytes);
   sl_status (*upload)(void *device, const void *host, size_t bytes);
   sl_status (*download)(void *host, const void *device, size_t bytes);
@@ -73,5 +77,8 @@ const sl_backend *sl_backend_at(int i, const char **why_not);
 /* Where new tensors go unless told otherwise: the best there is. */
 const sl_backend *sl_backend_default(void);
 void sl_backend_set_default(const sl_backend *b);
+
+/* As `deterministic` above, for whichever backend is the default. */
+void sl_backend_deterministic(int on);
 
 #endif

@@ -97,6 +97,7 @@ static sl_status load(const sl_plugin *p) {
 
 static sl_status open_device(const sl_plugin *p, int number) {
   SL_TRY(load(p));
+  sl_fail(SL_EIO, "%s was built for another version of sota-lua", p->file);
   module.device = module.open(SL_PLUGIN_ABI, &sl_engine_table, number);
   module.number = number;
   return module.device ? SL_OK : SL_EIO;

@@ -10,13 +10,15 @@
 #include "backend/backend.h"
 
 /* Changes with anything that a module and the engine must agree on. */
-enum { SL_PLUGIN_ABI = 1 };
+enum { SL_PLUGIN_ABI = 2 };
 
 struct sl_engine;
 extern const struct sl_engine sl_engine_table;
 
 /* Device number `device` of the module's kind; NULL, with the reason in one
- * sentence as the message, when it cannot be used here. */
+ * sentence as the message, when it cannot be used here. A module that has
+ * another abi returns NULL and touches nothing: it cannot even leave a
+ * message. */
 typedef const sl_backend *
 sl_plugin_open_function(int abi, const struct sl_engine *engine, int device);
 

@@ -33,6 +33,16 @@ const void *sl_source_read(const sl_source *s, int64_t first, int64_t rows,
   return buffer;
 }
 
+sl_lazy_rows sl_source_rows(const sl_source *s, int64_t first, int64_t rows,
+                            void *buffer) {
+  if (!s->scale || s->type != SL_BF16 || s->act > SL_ACT_RELU)
+    return (sl_lazy_rows){.rows = sl_source_read(s, first, rows, buffer)};
+  return (sl_lazy_rows){.rows = sl_ahead(s->type, s->data, first * s->c),
+                        .scale = s->scale,
+                        .shift = s->shift,
+                        .relu = s->act == SL_ACT_RELU};
+}
+
 /* --- workers -------------------------------------------------------------- */
 
 /* Workers have no way to return a failure: the first one is kept. */
@@ -68,6 +78,7 @@ void sl_conv_begin(sl_conv_worker *w, sl_conv *v, int worker, int n_workers) {
                         .dx = m + v->dx,
                         .y = m + v->y,
                         .r = m + v->r,
+                        .amx = m + v->amx,
                         .x_panels = m + v->x_panels,
                         .y_panels = m + v->y_panels,
                         .dw = floats(m + v->dw),
@@ -91,6 +102,8 @@ static void pack(const sl_conv_worker *w, const sl_dnnl_conv *p,
 void sl_conv_pack(const sl_conv_worker *w, const float *weight) {
   for (int i = SL_DNNL_FORWARD; i <= SL_DNNL_DGRAD; i++) {
     const sl_conv_way *way = &w->v->way[i];
+    if (way->own)
+      sl_conv_amx_pack(&way->amx, weight, way->weight, w->index, w->n);
     if (!way->whole) continue;
     pack(w, way->whole, weight, way->weight);
     if (way->apart) pack(w, way->last, weight, way->last_weight);
@@ -120,9 +133,22 @@ static void run(const sl_conv_worker *w, sl_dnnl_kind kind, const sl_chunk *k,
                                  out, w->scratch));
 }
 
-void sl_conv_forward(const sl_conv_worker *w, const sl_chunk *k, const void *x,
-                     void *y) {
-  run(w, SL_DNNL_FORWARD, k, x, y);
+static void forward_own(const sl_conv_worker *w, const sl_chunk *k,
+                        const sl_source *x, void *y) {
+  const sl_conv_way *way = &w->v->way[SL_DNNL_FORWARD];
+  const sl_lazy_rows in = sl_source_rows(x, k->in_row, k->in_rows, w->x);
+  const sl_conv_amx_out out = {
+      .rows = y, .bias = w->v->bias, .relu = w->v->end == SL_DNNL_BIAS_RELU};
+  sl_conv_amx_run(&way->amx, k->units, &in, way->weight, &out, w->amx);
+}
+
+void sl_conv_forward(const sl_conv_worker *w, const sl_chunk *k,
+                     const sl_source *x, void *y) {
+  if (w->v->way[SL_DNNL_FORWARD].own)
+    forward_own(w, k, x, y);
+  else
+    run(w, SL_DNNL_FORWARD, k, sl_source_read(x, k->in_row, k->in_rows, w->x),
+        y);
 }
 
 SL_INLINE void add_typed(sl_dtype type, void *to, const void *from, int64_t n) {
@@ -148,6 +174,13 @@ static void add_activations(sl_dtype type, void *to, const void *from,
 
 void sl_conv_dgrad(const sl_conv_worker *w, const sl_chunk *k, const void *dy,
                    void *dx, int add) {
+  const sl_conv_way *way = &w->v->way[SL_DNNL_DGRAD];
+  if (way->own) {
+    const sl_lazy_rows in = {.rows = dy};
+    const sl_conv_amx_out out = {.rows = dx, .add = add};
+    sl_conv_amx_run(&way->amx, k->units, &in, way->weight, &out, w->amx);
+    return;
+  }
   run(w, SL_DNNL_DGRAD, k, dy, add ? w->dx : dx);
   if (add) add_activations(w->v->type, dx, w->dx, k->in_rows * w->v->c);
 }

@@ -6,6 +6,8 @@
  * worker takes the same chunks every time, and for each of them calls what the
  * op at hand needs: read x (normalising it if lazy), forward, dgrad, wgrad.
  *
+ * Forward and dgrad are oneDNN's primitives, or (bf16 with AMX) conv_amx.h's.
+ *
  * The weight gradient is summed up by each worker over its chunks, and then
  * over workers. Where it is larger than the activations, or the workers' copies
  * would take too much memory, it is *split* instead: chunks only put aside x
@@ -25,6 +27,7 @@
 #include <stdatomic.h>
 
 #include "base/threads.h"
+#include "cpu/conv_amx.h"
 #include "cpu/dnnl.h"
 #include "cpu/wgrad.h"
 #include "ops/conv2d.h"
@@ -45,12 +48,19 @@ sl_source sl_source_of(const sl_tensor *t);
 const void *sl_source_read(const sl_source *s, int64_t first, int64_t rows,
                            void *buffer);
 
+/* The same for kernels that normalise bf16 themselves, if they can by relu or
+ * without an activation. */
+sl_lazy_rows sl_source_rows(const sl_source *s, int64_t first, int64_t rows,
+                            void *buffer);
+
 /* One direction: primitives for a whole chunk and for the last one, and the
  * weight as each wants it (the same memory where they agree). */
 typedef struct sl_conv_way {
   sl_dnnl_conv *whole, *last;
   int apart; /* the two pack the weight differently */
   char *weight, *last_weight;
+  int own; /* not by primitives but by conv_amx.h */
+  sl_conv_amx amx;
 } sl_conv_way;
 
 /* Buffers that each worker wants, as bits. */
@@ -82,6 +92,7 @@ typedef struct sl_conv {
   size_t bytes, first_worker, worker_bytes;
   size_t scratch, x, dx, r, more, dw, dw_chunk, table;
   size_t x_panels, y_panels; /* own, not split */
+  size_t amx;                /* for conv_amx.h */
   size_t y;             /* split, not own: the worker's channels of all of dy */
   float *dw_plain;      /* the gradient as the tensor has it, to be added */
   void *x_all, *dy_all; /* split: what chunks put aside; own: in panels */
@@ -94,7 +105,7 @@ typedef struct sl_conv_worker {
   int index, n, was_threads;
   int64_t begin, end; /* its chunks */
   int has_dw;         /* dw holds something */
-  char *scratch, *more, *table;
+  char *scratch, *more, *table, *amx;
   void *x, *dx, *y, *r, *x_panels, *y_panels;
   float *dw, *dw_chunk;
 } sl_conv_worker;
@@ -131,8 +142,11 @@ void sl_conv_end(const sl_conv_worker *w);
 void sl_conv_pack(const sl_conv_worker *w, const float *weight);
 
 sl_chunk sl_conv_chunk(const sl_conv *v, int64_t i);
-void sl_conv_forward(const sl_conv_worker *w, const sl_chunk *k, const void *x,
-                     void *y);
+
+/* y = the convolution of the source's chunk, normalised if lazy (in the
+ * worker's buffer SL_CONV_X, or on the way). */
+void sl_conv_forward(const sl_conv_worker *w, const sl_chunk *k,
+                     const sl_source *x, void *y);
 void sl_conv_dgrad(const sl_conv_worker *w, const sl_chunk *k, const void *dy,
                    void *dx, int add);
 
@@ -141,11 +155,11 @@ void sl_conv_note(sl_conv *v, sl_status status);
 
 /* --- conv_wgrad.c --------------------------------------------------------- */
 
-void sl_conv_wgrad(sl_conv_worker *w, const sl_chunk *k, const void *x,
+/* x is read as by sl_conv_forward. */
+void sl_conv_wgrad(sl_conv_worker *w, const sl_chunk *k, const sl_source *x,
                    const void *dy);
 
-/* Where a chunk of x is normalised to, or of dy computed, for sl_conv_wgrad. */
-void *sl_conv_x_buffer(const sl_conv_worker *w, const sl_chunk *k);
+/* Where a chunk of dy is computed for sl_conv_wgrad. */
 void *sl_conv_dy_buffer(const sl_conv_worker *w, const sl_chunk *k);
 
 /* dweight (+)= the whole gradient. x and dy are all of them, NULL where chunks

@@ -51,7 +51,7 @@ static void forward(void *context, int worker, int n) {
   for (int64_t i = w.begin; i < w.end; i++) {
     const sl_chunk k = sl_conv_chunk(v, i);
     void *y = sl_ahead_to(v->type, j->y, k.out_row * v->o);
-    sl_conv_forward(&w, &k, sl_source_read(&j->x, k.in_row, k.in_rows, w.x), y);
+    sl_conv_forward(&w, &k, &j->x, y);
     if (j->bias) add_bias(v->type, y, j->bias, k.out_rows, v->o);
   }
   sl_conv_end(&w);
@@ -88,11 +88,7 @@ static void backward_chunk(const job *j, sl_conv_worker *w, int64_t i) {
   const void *dy = sl_ahead(type, j->dy, k.out_row * w->v->o);
   if (j->dbias)
     sl_norm_add_rows((double *)(void *)w->more, type, dy, k.out_rows, w->v->o);
-  if (j->dweight)
-    sl_conv_wgrad(
-        w, &k,
-        sl_source_read(&j->x, k.in_row, k.in_rows, sl_conv_x_buffer(w, &k)),
-        dy);
+  if (j->dweight) sl_conv_wgrad(w, &k, &j->x, dy);
   if (j->dx)
     sl_conv_dgrad(w, &k, dy, sl_ahead_to(type, j->dx, k.in_row * w->v->c),
                   j->add_x);

@@ -74,7 +74,7 @@ static void normalise_chunk(const job *j, const sl_conv_worker *w,
 static void convolve_chunk(const job *j, const sl_conv_worker *w, int64_t i) {
   const sl_chunk k = sl_conv_chunk(w->v, i);
   void *y = j->y ? out_chunk(j, j->y, &k) : w->y;
-  sl_conv_forward(w, &k, sl_source_read(&j->x, k.in_row, k.in_rows, w->x), y);
+  sl_conv_forward(w, &k, &j->x, y);
   if (j->norm.training)
     sl_norm_stats(&j->norm.workers[w->index].sums, j->x.type, y, k.out_rows,
                   j->norm.c);
@@ -136,8 +136,7 @@ static void folded(void *context, int worker, int n) {
   sl_pool_barrier();
   for (int64_t i = w.begin; i < w.end; i++) {
     const sl_chunk k = sl_conv_chunk(&j->conv, i);
-    sl_conv_forward(&w, &k, sl_source_read(&j->x, k.in_row, k.in_rows, w.x),
-                    out_chunk(j, j->z, &k));
+    sl_conv_forward(&w, &k, &j->x, out_chunk(j, j->z, &k));
   }
   sl_conv_end(&w);
 }
@@ -240,11 +239,7 @@ static void backward_chunk(const job *j, sl_conv_worker *w, int64_t i) {
       .dresidual = j->dresidual ? out_chunk(j, j->dresidual, &k) : NULL,
       .add_dresidual = j->add_residual};
   sl_norm_grad(&d, &in, &j->norm.workers[w->index].k, j->act);
-  if (j->dweight)
-    sl_conv_wgrad(
-        w, &k,
-        sl_source_read(&j->x, k.in_row, k.in_rows, sl_conv_x_buffer(w, &k)),
-        dy);
+  if (j->dweight) sl_conv_wgrad(w, &k, &j->x, dy);
   if (j->dx)
     sl_conv_dgrad(w, &k, dy,
                   sl_ahead_to(j->x.type, j->dx, k.in_row * j->conv.c),

@@ -113,6 +113,11 @@ static sl_status get_ways(sl_conv *v, unsigned kinds) {
     if (!(kinds & 1u << i)) continue;
     if (i == SL_DNNL_WGRAD && (v->split || v->own)) continue;
     const sl_dnnl_kind kind = (sl_dnnl_kind)i;
+    v->way[i].own = i != SL_DNNL_WGRAD && sl_conv_amx_can(g, v->type);
+    if (v->way[i].own) {
+      v->way[i].amx = sl_conv_amx_new(g, kind == SL_DNNL_DGRAD, is_product(g));
+      continue;
+    }
     const sl_dnnl_end end = kind == SL_DNNL_FORWARD ? v->end : SL_DNNL_PLAIN;
     SL_TRY(sl_dnnl_get(&v->way[i].whole, kind, end, v->type, &whole));
     SL_TRY(sl_dnnl_get(&v->way[i].last, kind, end, v->type, &last));
@@ -174,6 +179,14 @@ static void lay_out_own(sl_conv *v, size_t *at, unsigned kinds) {
   v->y_panels = reserve(at, panels ? sl_wgrad_y_bytes(&v->wgrad, v->chunk) : 0);
 }
 
+static size_t amx_bytes(const sl_conv *v) {
+  size_t most = 0;
+  for (int i = 0; i < 3; i++)
+    if (v->way[i].own)
+      most = larger(most, sl_conv_amx_scratch_bytes(&v->way[i].amx, v->chunk));
+  return most;
+}
+
 static void lay_out_worker(sl_conv *v, unsigned kinds, unsigned buffers,
                            size_t more) {
   const size_t in = act_bytes(v, v->chunk * v->in_rows, v->c);
@@ -195,6 +208,7 @@ static void lay_out_worker(sl_conv *v, unsigned kinds, unsigned buffers,
   v->more = reserve(&at, more);
   v->dw = reserve(&at, dw);
   v->dw_chunk = reserve(&at, v->split || v->own ? 0 : dw);
+  v->amx = reserve(&at, amx_bytes(v));
   lay_out_own(v, &at, kinds);
   v->worker_bytes = at;
 }
@@ -224,6 +238,8 @@ static size_t lay_out_shared(const sl_conv *v, unsigned buffers, int dw_adds,
   size_t at = 0;
   for (int i = 0; i < 3; i++) {
     const sl_conv_way *way = &v->way[i];
+    if (way->own)
+      s->weight[i] = reserve(&at, sl_conv_amx_weight_bytes(&way->amx));
     if (!way->whole) continue;
     const int packed = i != SL_DNNL_WGRAD;
     s->weight[i] = reserve(&at, packed ? sl_dnnl_weight_bytes(way->whole) : 0);

@@ -19,7 +19,7 @@ static void add_floats(float *to, const float *from, int64_t n) {
 
 /* --- chunks --------------------------------------------------------------- */
 
-static void add_own(sl_conv_worker *w, const sl_chunk *k, const void *x,
+static void add_own(sl_conv_worker *w, const sl_chunk *k, const sl_lazy_rows *x,
                     const void *dy) {
   const sl_wgrad *g = &w->v->wgrad;
   sl_wgrad_pack_x(g, w->x_panels, k->units, 0, k->units, x);
@@ -43,23 +43,32 @@ static void add_dnnl(sl_conv_worker *w, const sl_chunk *k, const void *x,
   w->has_dw = 1;
 }
 
-void sl_conv_wgrad(sl_conv_worker *w, const sl_chunk *k, const void *x,
-                   const void *dy) {
-  const sl_conv *v = w->v;
-  if (v->split && v->own) {
-    sl_wgrad_pack_x(&v->wgrad, v->x_all, v->units, k->first, k->units, x);
-    sl_wgrad_pack_y(&v->wgrad, v->dy_all, v->units, k->first, k->units, dy);
-  } else if (v->own) {
-    add_own(w, k, x, dy);
-  } else if (!v->split) { /* else x and dy are put aside */
-    add_dnnl(w, k, x, dy);
-  }
-}
-
-void *sl_conv_x_buffer(const sl_conv_worker *w, const sl_chunk *k) {
+/* Where a chunk of x is normalised to. */
+static void *x_buffer(const sl_conv_worker *w, const sl_chunk *k) {
   const sl_conv *v = w->v;
   if (!v->split || v->own) return w->x;
   return sl_ahead_to(v->type, v->x_all, k->in_row * v->c);
+}
+
+static void put_aside(const sl_conv *v, const sl_chunk *k,
+                      const sl_lazy_rows *x, const void *dy) {
+  sl_wgrad_pack_x(&v->wgrad, v->x_all, v->units, k->first, k->units, x);
+  sl_wgrad_pack_y(&v->wgrad, v->dy_all, v->units, k->first, k->units, dy);
+}
+
+void sl_conv_wgrad(sl_conv_worker *w, const sl_chunk *k, const sl_source *x,
+                   const void *dy) {
+  const sl_conv *v = w->v;
+  if (!v->own) {
+    const void *rows = sl_source_read(x, k->in_row, k->in_rows, x_buffer(w, k));
+    if (!v->split) add_dnnl(w, k, rows, dy); /* else it is put aside */
+    return;
+  }
+  const sl_lazy_rows rows = sl_source_rows(x, k->in_row, k->in_rows, w->x);
+  if (v->split)
+    put_aside(v, k, &rows, dy);
+  else
+    add_own(w, k, &rows, dy);
 }
 
 void *sl_conv_dy_buffer(const sl_conv_worker *w, const sl_chunk *k) {

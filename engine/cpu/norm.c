@@ -1,15 +1,19 @@
 /* norm.c -- see norm.h.
  *
- * Reductions walk down the rows in tiles of 32 channels, so that the sums
- * stay in registers; f32 sums of at most BLOCK rows are added up in f64. */
+ * Reductions go along a few rows at a time, as memory likes it; their f32 sums,
+ * of at most BLOCK rows, are added up in f64. bf16 has kernels of its own where
+ * the processor rounds to it (norm_bf16.h). */
 #include "cpu/norm.h"
 
 #include <string.h>
 
 #include "cpu/act.h"
+#include "cpu/norm_bf16.h"
 #include "cpu/typed.h"
 
-enum { BLOCK = 256 };
+/* Rows that are summed up in f32; rows at a time; channels at a time, of which
+ * the sums stay in the first cache. */
+enum { BLOCK = 256, ROWS = 4, CHANNELS = 512 };
 
 void sl_norm_sums_clear(sl_norm_sums *s, int64_t channels) {
   memset(s->a, 0, (size_t)channels * sizeof *s->a);
@@ -17,47 +21,62 @@ void sl_norm_sums_clear(sl_norm_sums *s, int64_t channels) {
   s->rows = 0;
 }
 
-SL_INLINE void add_up(double *to, const sl_v16 *v, int n) {
-  float t[SL_LANES];
-  memcpy(t, v, sizeof t);
-  for (int i = 0; i < n; i++)
-    to[i] += (double)t[i];
+/* A block's sums of some channels. */
+typedef struct sums {
+  float a[CHANNELS], b[CHANNELS];
+} sums;
+
+SL_INLINE void add_up(double *to, const float *from, int64_t n) {
+  for (int64_t i = 0; i < n; i++)
+    to[i] += (double)from[i];
+}
+
+SL_INLINE int64_t least(int64_t a, int64_t b) {
+  return a < b ? a : b;
 }
 
 /* --- statistics ----------------------------------------------------------- */
 
-/* n0 and n1 channels, of at most BLOCK rows. */
-SL_INLINE void stats_tile(const sl_norm_sums *s, sl_dtype type, const void *y,
-                          int64_t rows, int64_t c, int64_t at, int n0, int n1) {
-  sl_v16 p0, p1, s0 = {0}, s1 = {0}, q0 = {0}, q1 = {0};
-  sl_load(&p0, s->pivot + at, n0);
-  if (n1) sl_load(&p1, s->pivot + at + SL_LANES, n1);
-  for (int64_t o = at; o < rows * c; o += c) {
-    sl_v16 u, v;
-    sl_get(&u, type, y, o, n0);
-    u -= p0;
-    s0 += u;
-    q0 += u * u;
-    if (!n1) continue;
-    sl_get(&v, type, y, o + SL_LANES, n1);
-    v -= p1;
-    s1 += v;
-    q1 += v * v;
+/* n channels from `at` on, of at most ROWS rows from element o on. */
+SL_INLINE void stats_tile(sums *t, const float *pivot, sl_dtype type,
+                          const void *y, int64_t o, int64_t rows, int64_t c,
+                          int64_t at, int n) {
+  sl_v16 p, s, q;
+  sl_load(&p, pivot + at, n);
+  sl_load(&s, t->a + at, n);
+  sl_load(&q, t->b + at, n);
+  for (int64_t r = 0; r < rows; r++) {
+    sl_v16 u;
+    sl_get(&u, type, y, o + r * c + at, n);
+    u -= p;
+    s += u;
+    q += u * u;
   }
-  add_up(s->a + at, &s0, n0);
-  add_up(s->b + at, &q0, n0);
-  add_up(s->a + at + SL_LANES, &s1, n1);
-  add_up(s->b + at + SL_LANES, &q1, n1);
+  sl_store(t->a + at, &s, n);
+  sl_store(t->b + at, &q, n);
+}
+
+/* n channels from `first` on. */
+SL_INLINE void stats_channels(const sl_norm_sums *s, sl_dtype type,
+                              const void *y, int64_t rows, int64_t c,
+                              int64_t first, int64_t n) {
+  const float *pivot = s->pivot + first;
+  sums t = {0};
+  for (int64_t r = 0; r < rows; r += ROWS) {
+    const int64_t few = least(ROWS, rows - r), o = r * c + first;
+    int64_t i = 0;
+    for (; i + SL_LANES <= n; i += SL_LANES)
+      stats_tile(&t, pivot, type, y, o, few, c, i, SL_LANES);
+    if (i < n) stats_tile(&t, pivot, type, y, o, few, c, i, (int)(n - i));
+  }
+  add_up(s->a + first, t.a, n);
+  add_up(s->b + first, t.b, n);
 }
 
 SL_INLINE void stats_rows(const sl_norm_sums *s, sl_dtype type, const void *y,
                           int64_t rows, int64_t c) {
-  int64_t i = 0;
-  for (; i + 2 * SL_LANES <= c; i += 2 * SL_LANES)
-    stats_tile(s, type, y, rows, c, i, SL_LANES, SL_LANES);
-  for (; i + SL_LANES <= c; i += SL_LANES)
-    stats_tile(s, type, y, rows, c, i, SL_LANES, 0);
-  if (i < c) stats_tile(s, type, y, rows, c, i, (int)(c - i), 0);
+  for (int64_t i = 0; i < c; i += CHANNELS)
+    stats_channels(s, type, y, rows, c, i, least(CHANNELS, c - i));
 }
 
 SL_SIMD
@@ -100,7 +119,9 @@ static void add_block(double *to, sl_dtype type, const void *y, int64_t rows,
       sl_get(&v, type, y, r * c + i, n);
       sum += v;
     }
-    add_up(to + i, &sum, n);
+    float t[SL_LANES];
+    sl_store(t, &sum, SL_LANES);
+    add_up(to + i, t, n);
   }
 }
 
@@ -181,6 +202,10 @@ void sl_norm_apply(sl_dtype type, void *z, const void *y, const void *residual,
                    int64_t rows, int64_t c, const float *scale,
                    const float *shift, sl_act act) {
   const source s = {y, residual, scale, shift};
+  if (sl_norm_bf16_can(type, act)) {
+    sl_norm_bf16_apply(z, y, residual, rows, c, scale, shift, act);
+    return;
+  }
   apply(z, type, &s, rows, c, act);
 }
 
@@ -197,40 +222,50 @@ SL_INLINE void slope_tile(sl_v16 *g, sl_v16 *y, sl_dtype type,
   sl_act_slope(act, g, &pre);
 }
 
-/* n0 and n1 channels: 32 bf16 are a cache line. */
-SL_INLINE void reduce_tile(const sl_norm_sums *sums, sl_dtype type,
-                           const sl_norm_rows *in, int64_t at,
-                           const sl_norm_coefs *k, sl_act act, int n0, int n1) {
-  const source s = {in->y, in->residual, k->scale, k->shift};
-  sl_v16 m0, m1, s0 = {0}, s1 = {0}, q0 = {0}, q1 = {0};
-  sl_load(&m0, k->mean + at, n0);
-  if (n1) sl_load(&m1, k->mean + at + SL_LANES, n1);
-  for (int64_t r = 0; r < in->rows; r++) {
-    const int64_t o = r * in->c + at;
+/* n channels from `at` on, of at most ROWS rows. */
+SL_INLINE void reduce_tile(float *a, float *b, sl_dtype type,
+                           const sl_norm_rows *in, int64_t row, int64_t rows,
+                           int64_t at, const sl_norm_coefs *k, sl_act act,
+                           int n) {
+  const source from = {in->y, in->residual, k->scale, k->shift};
+  sl_v16 mean, s, q;
+  sl_load(&mean, k->mean + at, n);
+  sl_load(&s, a, n);
+  sl_load(&q, b, n);
+  for (int64_t r = row; r < row + rows; r++) {
     sl_v16 y, g;
-    slope_tile(&g, &y, type, in, &s, o, at, act, n0);
-    s0 += g;
-    q0 += g * (y - m0);
-    if (!n1) continue;
-    slope_tile(&g, &y, type, in, &s, o + SL_LANES, at + SL_LANES, act, n1);
-    s1 += g;
-    q1 += g * (y - m1);
+    slope_tile(&g, &y, type, in, &from, r * in->c + at, at, act, n);
+    s += g;
+    q += g * (y - mean);
   }
-  add_up(sums->a + at, &s0, n0);
-  add_up(sums->b + at, &q0, n0);
-  add_up(sums->a + at + SL_LANES, &s1, n1);
-  add_up(sums->b + at + SL_LANES, &q1, n1);
+  sl_store(a, &s, n);
+  sl_store(b, &q, n);
+}
+
+/* n channels from `first` on. */
+SL_INLINE void reduce_channels(const sl_norm_sums *s, sl_dtype type,
+                               const sl_norm_rows *in, const sl_norm_coefs *k,
+                               sl_act act, int64_t first, int64_t n) {
+  sums t = {0};
+  for (int64_t r = 0; r < in->rows; r += ROWS) {
+    const int64_t few = least(ROWS, in->rows - r);
+    int64_t i = 0;
+    for (; i + SL_LANES <= n; i += SL_LANES)
+      reduce_tile(t.a + i, t.b + i, type, in, r, few, first + i, k, act,
+                  SL_LANES);
+    if (i < n)
+      reduce_tile(t.a + i, t.b + i, type, in, r, few, first + i, k, act,
+                  (int)(n - i));
+  }
+  add_up(s->a + first, t.a, n);
+  add_up(s->b + first, t.b, n);
 }
 
 SL_INLINE void reduce_rows(const sl_norm_sums *s, sl_dtype type,
                            const sl_norm_rows *in, const sl_norm_coefs *k,
                            sl_act act) {
-  int64_t i = 0;
-  for (; i + 2 * SL_LANES <= in->c; i += 2 * SL_LANES)
-    reduce_tile(s, type, in, i, k, act, SL_LANES, SL_LANES);
-  for (; i + SL_LANES <= in->c; i += SL_LANES)
-    reduce_tile(s, type, in, i, k, act, SL_LANES, 0);
-  if (i < in->c) reduce_tile(s, type, in, i, k, act, (int)(in->c - i), 0);
+  for (int64_t i = 0; i < in->c; i += CHANNELS)
+    reduce_channels(s, type, in, k, act, i, least(CHANNELS, in->c - i));
 }
 
 SL_INLINE void reduce_act(const sl_norm_sums *s, sl_dtype type,
@@ -312,5 +347,8 @@ SL_SIMD static void grad(const sl_norm_dout *d, const sl_norm_rows *in,
 
 void sl_norm_grad(const sl_norm_dout *d, const sl_norm_rows *in,
                   const sl_norm_coefs *k, sl_act act) {
-  grad(d, in, k, act);
+  if (sl_norm_bf16_can(in->type, act))
+    sl_norm_bf16_grad(d, in, k, act);
+  else
+    grad(d, in, k, act);
 }

@@ -85,15 +85,20 @@ static void merge(const sl_norm_batch *b, int n, double *mean, double *var) {
     var[i] /= count;
 }
 
-/* (A NaN among the values hides from m2 > 0 above, but not from the mean.) */
+/* A batch that is not finite leaves the averages alone: one such batch would
+ * spoil them for good. (A NaN among the values hides from m2 > 0 above, but not
+ * from the mean.) */
 static void update_running(const sl_norm_batch *b, const double *mean,
                            const double *var) {
   const double m = b->momentum, n = (double)b->rows;
   for (int64_t i = 0; i < b->c; i++) {
-    b->running_mean[i] =
+    const float to_mean =
         (float)((1 - m) * (double)b->running_mean[i] + m * mean[i]);
-    b->running_var[i] =
+    const float to_var =
         (float)((1 - m) * (double)b->running_var[i] + m * var[i] * n / (n - 1));
+    if (!isfinite(to_mean) || !isfinite(to_var)) continue;
+    b->running_mean[i] = to_mean;
+    b->running_var[i] = to_var;
   }
 }
 

@@ -145,16 +145,21 @@ static block_sums measure(const pass *w, block b) {
   return measure_as(SL_RULE_larc, SL_KEEPS_AVG, &it->c, b.n, p, g, m, NULL);
 }
 
+/* Every step asks for it (sl_optim_check), so a block is summed in floats, in
+ * as many lanes as hide the latency of an addition. A gradient whose square is
+ * no float makes it infinite. */
 static double squares(const float *g, int64_t n) {
-  double lane[LANES] = {0}, sum = 0;
+  enum { WIDE = 64 };
+  float lane[WIDE] = {0};
+  double sum = 0;
   int64_t i = 0;
-  for (; i + LANES <= n; i += LANES)
-    for (int l = 0; l < LANES; l++)
-      lane[l] += (double)g[i + l] * (double)g[i + l];
+  for (; i + WIDE <= n; i += WIDE)
+    for (int l = 0; l < WIDE; l++)
+      lane[l] += g[i + l] * g[i + l];
   for (; i < n; i++)
-    sum += (double)g[i] * (double)g[i];
-  for (int l = 0; l < LANES; l++)
-    sum += lane[l];
+    sum += (double)(g[i] * g[i]);
+  for (int l = 0; l < WIDE; l++)
+    sum += (double)lane[l];
   return sum;
 }
 

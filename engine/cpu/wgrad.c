@@ -145,13 +145,14 @@ static void pack(const sl_wgrad *w, const sl_packing *p, int64_t rows,
 }
 
 void sl_wgrad_pack_x(const sl_wgrad *w, void *panels, int64_t all,
-                     int64_t first, int64_t n, const void *x) {
+                     int64_t first, int64_t n, const sl_lazy_rows *x) {
   if (w->amx) {
     sl_wgrad_amx_pack_x(w, panels, all, first, n, x);
     return;
   }
-  const sl_packing p = {panels, x_stride(w, all), w->g.c, w->x_c, w->width};
-  pack(w, &p, w->x_rows, first, n, x);
+  const sl_packing p = {panels,   x_stride(w, all), w->g.c,   w->x_c,
+                        w->width, x->scale,         x->shift, x->relu};
+  pack(w, &p, w->x_rows, first, n, x->rows);
 }
 
 void sl_wgrad_pack_y(const sl_wgrad *w, void *panels, int64_t all,
@@ -160,7 +161,11 @@ void sl_wgrad_pack_y(const sl_wgrad *w, void *panels, int64_t all,
     sl_wgrad_amx_pack_y(w, panels, all, first, n, dy);
     return;
   }
-  const sl_packing p = {panels, y_stride(w, all), w->g.o, w->o, PANEL};
+  const sl_packing p = {.to = panels,
+                        .stride = y_stride(w, all),
+                        .c = w->g.o,
+                        .c_padded = w->o,
+                        .width = PANEL};
   pack(w, &p, w->y_rows, first, n, dy);
 }
 

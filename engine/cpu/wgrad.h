@@ -23,6 +23,7 @@
 #ifndef SL_CPU_WGRAD_H
 #define SL_CPU_WGRAD_H
 
+#include "cpu/lazy_rows.h"
 #include "ops/conv2d.h"
 
 /* Channels of a panel of dY; elements after each panel, so that panels do not
@@ -66,9 +67,9 @@ size_t sl_wgrad_table_bytes(const sl_wgrad *w);
 int64_t sl_wgrad_column(const sl_wgrad *w, int64_t o);
 
 /* Packs n units of dense rows into panels made for `all` units, at unit
- * `first` (even in bf16; n too, but at the end). */
+ * `first` (even in bf16; n too, but at the end). Only bf16 may be lazy. */
 void sl_wgrad_pack_x(const sl_wgrad *w, void *panels, int64_t all,
-                     int64_t first, int64_t n, const void *x);
+                     int64_t first, int64_t n, const sl_lazy_rows *x);
 void sl_wgrad_pack_y(const sl_wgrad *w, void *panels, int64_t all,
                      int64_t first, int64_t n, const void *dy);
 

@@ -185,10 +185,11 @@ static void pack_ends(const sl_packing *p, int64_t planes, int64_t places,
 }
 
 void sl_wgrad_amx_pack_x(const sl_wgrad *w, void *panels, int64_t all,
-                         int64_t first, int64_t n, const void *x) {
-  const sl_packing p = {panels, x_stride(w, all), w->g.c, w->x_c, w->width};
+                         int64_t first, int64_t n, const sl_lazy_rows *x) {
+  const sl_packing p = {panels,   x_stride(w, all), w->g.c,   w->x_c,
+                        w->width, x->scale,         x->shift, x->relu};
   const int64_t places = x_places(w, all), unit = w->x_rows * w->g.c;
-  const sl_bf16 *from = x;
+  const sl_bf16 *from = x->rows;
   pack_ends(&p, w->places.planes, places, w->places.head,
             (all + 1) / 2 * w->places.step, first == 0, first + n == all);
   if (w->product) {
@@ -204,7 +205,11 @@ void sl_wgrad_amx_pack_x(const sl_wgrad *w, void *panels, int64_t all,
 void sl_wgrad_amx_pack_y(const sl_wgrad *w, void *panels, int64_t all,
                          int64_t first, int64_t n, const void *dy) {
   const sl_conv_geometry *g = &w->g;
-  const sl_packing p = {panels, y_stride(w, all), g->o, w->o, PANEL};
+  const sl_packing p = {.to = panels,
+                        .stride = y_stride(w, all),
+                        .c = g->o,
+                        .c_padded = w->o,
+                        .width = PANEL};
   const int64_t unit = w->y_rows * g->o;
   const sl_bf16 *from = dy;
   pack_ends(&p, 1, y_places(w, all), 0, (all + 1) / 2 * w->places.step, 0,

@@ -23,7 +23,7 @@ void sl_wgrad_amx_lay_out(sl_wgrad *w);
 size_t sl_wgrad_amx_x_bytes(const sl_wgrad *w, int64_t units);
 size_t sl_wgrad_amx_y_bytes(const sl_wgrad *w, int64_t units);
 void sl_wgrad_amx_pack_x(const sl_wgrad *w, void *panels, int64_t all,
-                         int64_t first, int64_t n, const void *x);
+                         int64_t first, int64_t n, const sl_lazy_rows *x);
 void sl_wgrad_amx_pack_y(const sl_wgrad *w, void *panels, int64_t all,
                          int64_t first, int64_t n, const void *dy);
 void sl_wgrad_amx_add(const sl_wgrad *w, const void *x, void *dy, int64_t all,

@@ -55,37 +55,13 @@ void sl_wgrad_amx_panels(const sl_wgrad_amx_tile *t) {
     t->width == 16 ? two_by_one(t) : two_by_two(t);
 }
 
-/* Four rounds: pairs of 4, 8, 16 and 32 bytes change places. */
-SL_AMX static void transpose(__m512i *r) {
-  __m512i a[16], b[16];
-  for (int i = 0; i < 16; i += 2) {
-    a[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-    a[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-  }
-  for (int i = 0; i < 16; i += 4)
-    for (int j = 0; j < 2; j++) {
-      b[i + 2 * j] = _mm512_unpacklo_epi64(a[i + j], a[i + 2 + j]);
-      b[i + 2 * j + 1] = _mm512_unpackhi_epi64(a[i + j], a[i + 2 + j]);
-    }
-  for (int i = 0; i < 4; i++) {
-    const __m512i even0 = _mm512_shuffle_i32x4(b[i], b[i + 4], 0x88);
-    const __m512i odd0 = _mm512_shuffle_i32x4(b[i], b[i + 4], 0xdd);
-    const __m512i even1 = _mm512_shuffle_i32x4(b[i + 8], b[i + 12], 0x88);
-    const __m512i odd1 = _mm512_shuffle_i32x4(b[i + 8], b[i + 12], 0xdd);
-    r[i] = _mm512_shuffle_i32x4(even0, even1, 0x88);
-    r[i + 4] = _mm512_shuffle_i32x4(odd0, odd1, 0x88);
-    r[i + 8] = _mm512_shuffle_i32x4(even0, even1, 0xdd);
-    r[i + 12] = _mm512_shuffle_i32x4(odd0, odd1, 0xdd);
-  }
-}
-
 SL_AMX
 void sl_wgrad_amx_transpose(char *blocks, int64_t n) {
   for (int64_t k = 0; k < n; k++, blocks += 1024) {
     __m512i r[16];
     for (int i = 0; i < 16; i++)
       r[i] = _mm512_loadu_si512(blocks + 64 * i);
-    transpose(r);
+    sl_amx_transpose(r);
     for (int i = 0; i < 16; i++)
       _mm512_storeu_si512(blocks + 64 * i, r[i]);
   }

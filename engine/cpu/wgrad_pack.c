@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "cpu/lanes_bf16.h"
 #include "cpu/typed.h"
 
 /* Sixteen channels of one row; n of them are there. */
@@ -10,23 +11,6 @@ SL_INLINE void pack_f32(float *to, const float *a, int n) {
   sl_v16 v;
   sl_load(&v, a, n);
   sl_store(to, &v, SL_LANES);
-}
-
-SL_INLINE void load_half(sl_h16 *h, const sl_bf16 *p, int n) {
-  if (!p || n < SL_LANES) *h = (sl_h16){0};
-  if (p) memcpy(h, p, (size_t)n * sizeof *p);
-}
-
-/* Sixteen channels of two rows, interleaved; b NULL: with zeros. */
-SL_INLINE void pack_bf16(sl_bf16 *to, const sl_bf16 *a, const sl_bf16 *b,
-                         int n) {
-  sl_h16 low, high;
-  load_half(&low, a, n);
-  load_half(&high, b, n);
-  const sl_h32 both = __builtin_shufflevector(
-      low, high, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24,
-      9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-  memcpy(to, &both, sizeof both);
 }
 
 /* Channels left from i on, at most sixteen. */
@@ -61,34 +45,85 @@ static void pack_single_rows(const sl_packing *p, int64_t first,
   }
 }
 
-SL_SIMD
-static void pack_row_pairs(const sl_packing *p, int64_t first, const sl_bf16 *a,
-                           const sl_bf16 *b, int64_t step, int64_t n) {
-  sl_bf16 *to = (sl_bf16 *)(void *)p->to;
-  for (int64_t r = 0; r < n; r++) {
-    const sl_bf16 *c = a + r * step, *d = b ? b + r * step : NULL;
-#define WHOLE(i, panel, at)                                                    \
-  pack_bf16(to + (panel) + 2 * (at), c + (i), d + (i), SL_LANES)
-#define PART(i, panel, at)                                                     \
-  pack_bf16(to + (panel) + 2 * (at), c + (i), d ? d + (i) : NULL, left(p, i))
-    if (d && p->c == p->c_padded)
-      EACH_BLOCK(p, first + r, WHOLE)
-    else
-      EACH_BLOCK(p, first + r, PART)
-#undef WHOLE
-#undef PART
+/* bf16 is packed only where the processor has AVX-512 for it (wgrad.h). */
+#ifdef __x86_64__
+/* Sixteen channels of a row; 0 where there are none. */
+SL_BF16_LANES static inline __m256i half(const sl_bf16 *from, __mmask16 m) {
+  return _mm256_maskz_loadu_epi16(m, from);
+}
+
+/* The same normalised. */
+SL_BF16_LANES static inline __m512 normalised(const sl_bf16 *from, __mmask16 m,
+                                              __m512 scale, __m512 shift,
+                                              int relu) {
+  const __m512 v = _mm512_castsi512_ps(
+      _mm512_slli_epi32(_mm512_cvtepu16_epi32(half(from, m)), 16));
+  const __m512 pre = _mm512_fmadd_ps(v, scale, shift);
+  return relu ? _mm512_max_ps(_mm512_setzero_ps(), pre) : pre; /* NaN stays */
+}
+
+/* Rows a and b, `step` elements from pair to pair; b NULL: zeros. */
+typedef struct pairs {
+  const sl_bf16 *a, *b;
+  int64_t step, n;
+} pairs;
+
+/* Sixteen channels from i on. */
+SL_BF16_LANES static void pack_plain(const sl_packing *p, sl_bf16 *to,
+                                     const pairs *r, int64_t i) {
+  const __mmask16 m = sl_mask16(left(p, i)), mb = r->b ? m : 0;
+  const sl_bf16 *a = r->a + i, *b = (r->b ? r->b : r->a) + i;
+  for (int64_t k = 0; k < r->n; k++, to += 2 * p->width) {
+    const __m512i low = _mm512_cvtepu16_epi32(half(a + k * r->step, m));
+    const __m512i high = _mm512_cvtepu16_epi32(half(b + k * r->step, mb));
+    _mm512_storeu_si512(to, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
   }
 }
+
+SL_BF16_LANES static void pack_lazy(const sl_packing *p, sl_bf16 *to,
+                                    const pairs *r, int64_t i) {
+  const __mmask16 m = sl_mask16(left(p, i));
+  const __m512 scale = _mm512_maskz_loadu_ps(m, p->scale + i);
+  const __m512 shift = _mm512_maskz_loadu_ps(m, p->shift + i);
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11,
+                                         26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
+                                         5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  for (int64_t k = 0; k < r->n; k++, to += 2 * p->width) {
+    const int64_t at = k * r->step + i;
+    const __m512 low = normalised(r->a + at, m, scale, shift, p->relu);
+    const __m512 high = r->b ? normalised(r->b + at, m, scale, shift, p->relu)
+                             : _mm512_setzero_ps();
+    _mm512_storeu_si512(
+        to, _mm512_permutexvar_epi16(order, sl_narrow_lanes(low, high)));
+  }
+}
+
+void sl_pack_pairs(const sl_packing *p, int64_t first, const sl_bf16 *a,
+                   const sl_bf16 *b, int64_t step, int64_t n) {
+  enum { ROWS = 8 }; /* at a time: they stay in the first cache */
+  for (int64_t r = 0; r < n; r += ROWS)
+    for (int64_t i = 0; i < p->c_padded; i += SL_LANES) {
+      const pairs rows = {a + r * step, b ? b + r * step : NULL, step,
+                          n - r < ROWS ? n - r : ROWS};
+      sl_bf16 *to = (sl_bf16 *)(void *)p->to + i / p->width * p->stride +
+                    2 * ((first + r) * p->width + i % p->width);
+      if (p->scale)
+        pack_lazy(p, to, &rows, i);
+      else
+        pack_plain(p, to, &rows, i);
+    }
+}
+#else
+void sl_pack_pairs(const sl_packing *p, int64_t first, const sl_bf16 *a,
+                   const sl_bf16 *b, int64_t step, int64_t n) {
+  (void)p, (void)first, (void)a, (void)b, (void)step, (void)n; /* no call */
+}
+#endif
 
 /* (What is compiled for several processors must be static: see simd.h.) */
 void sl_pack_singles(const sl_packing *p, int64_t first, const float *from,
                      int64_t n) {
   pack_single_rows(p, first, from, n);
-}
-
-void sl_pack_pairs(const sl_packing *p, int64_t first, const sl_bf16 *a,
-                   const sl_bf16 *b, int64_t step, int64_t n) {
-  pack_row_pairs(p, first, a, b, step, n);
 }
 
 void sl_pack_adjacent(const sl_packing *p, int64_t first, int64_t n,

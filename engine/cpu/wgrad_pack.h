@@ -12,6 +12,9 @@ typedef struct sl_packing {
   int64_t stride;      /* elements between two panels */
   int64_t c, c_padded; /* channels; of all panels */
   int64_t width;       /* channels of a panel: a multiple of 16 */
+  const float *scale;  /* of pairs that are lazy (lazy_rows.h), else NULL */
+  const float *shift;
+  int relu;
 } sl_packing;
 
 /* n dense rows to places `first` and on. */

@@ -27,8 +27,11 @@ sl_status sl_cuda_status(int error, const char *what) {
   (void)cudaGetLastError();
   if (e == cudaErrorMemoryAllocation)
     return sl_fail(SL_ENOMEM, "the GPU is out of memory");
-  return sl_fail(SL_EINTERNAL, "the GPU failed: %s (%s, in %s)",
-                 cudaGetErrorString(e), cudaGetErrorName(e), what);
+  return sl_fail(SL_EINTERNAL, "the GPU failed: %s (%s, in %s)%s",
+                 cudaGetErrorString(e), cudaGetErrorName(e), what,
+                 sl_cuda.checks ? ""
+                                : "; what failed may have been queued before: "
+                                  "SOTA_CUDA_SYNC=1 finds it");
 }
 
 sl_status sl_cuda_launched(int error, const char *what) {
@@ -120,6 +123,11 @@ static sl_bf16_support bf16(void) {
   return sl_cuda.capability >= 80 ? SL_BF16_FAST : SL_BF16_NONE;
 }
 
+/* Plans are kept for either way (dnn.c). */
+static void deterministic(int on) {
+  sl_cuda.deterministic = on || is_set("SOTA_CUDA_DETERMINISTIC", 0);
+}
+
 /* -------------------------------------------------------------------------- */
 
 #define SL_OP(name)        [SL_OP_##name] = {sl_cuda_##name, sl_cuda_##name##_grad},
@@ -139,6 +147,7 @@ static const sl_backend backend = {
     .room = sl_cuda_room,
     .describe = describe,
     .bf16 = bf16,
+    .deterministic = deterministic,
     .zero = sl_cuda_zero,
     .upload = sl_cuda_upload,
     .download = sl_cuda_download,
@@ -157,11 +166,10 @@ const sl_backend *sl_plugin_open(int abi, const struct sl_engine *engine,
                                  int device) {
   if (abi != SL_PLUGIN_ABI) return NULL;
   sl_cuda_engine = engine;
-  sl_cuda =
-      (sl_cuda_device){.number = device,
-                       .checks = is_set("SOTA_CUDA_SYNC", 0),
-                       .tf32 = is_set("SOTA_CUDA_TF32", 1),
-                       .deterministic = is_set("SOTA_CUDA_DETERMINISTIC", 0)};
+  sl_cuda = (sl_cuda_device){.number = device,
+                             .checks = is_set("SOTA_CUDA_SYNC", 0),
+                             .tf32 = is_set("SOTA_CUDA_TF32", 1)};
+  deterministic(0);
   snprintf(name, sizeof name, SL_CUDA_NAME ":%d", device);
   return open_device(device) == SL_OK ? &backend : NULL;
 }

@@ -2,10 +2,11 @@
  *
  * All work of a process is queued in order on one stream, so memory that was
  * given back may be handed out again at once: whoever gets it is later in the
- * queue. The host waits only where it reads results (transfer.c).
+ * queue. Only images come in on a second stream (transfer.c). The host waits
+ * only where it reads results.
  *
  * .cu files have kernels and know no tensors (kernels.h); C files check, plan
- * and call them. cudnn.h appears in dnn.c, cublasLt.h in blas.c. */
+ * and call them. cudnn.h appears in dnn*.c, cublasLt.h in blas.c. */
 #ifndef SL_CUDA_CUDA_H
 #define SL_CUDA_CUDA_H
 

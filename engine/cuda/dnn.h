@@ -1,4 +1,4 @@
-/* dnn.h -- convolutions by cuDNN. dnn.c is the only file that knows it. */
+/* dnn.h -- convolutions by cuDNN. Only the dnn files know it. */
 #ifndef SL_CUDA_DNN_H
 #define SL_CUDA_DNN_H
 

@@ -2,6 +2,8 @@
  * so that the host's compiler can build them too (tests/cuda/cush.h).
  *
  *   CU_KERNEL(max_threads) name(arguments) { ... }
+ *   CU_KERNEL(max_threads, blocks) likewise, for a kernel that spills otherwise:
+ *     ptxas may take as many registers as leave room for that many blocks
  *   CU_DYN_SMEM(type, name);  dynamic shared memory, inside of a kernel
  *   CU_LAUNCH(kernel, grid, block, shared bytes, stream, arguments...)
  *     the value is a cudaError_t, as an int
@@ -17,8 +19,7 @@
 #include <cuda_runtime.h>
 #include <stdint.h>
 
-#define CU_KERNEL(max_threads)                                                 \
-  static __global__ void __launch_bounds__(max_threads)
+#define CU_KERNEL(...) static __global__ void __launch_bounds__(__VA_ARGS__)
 #define CU_DYN_SMEM(T, name)                                                   \
   extern __shared__ __align__(16) unsigned char cu_dynamic_shared[];           \
   T *name = reinterpret_cast<T *>(cu_dynamic_shared)
@@ -30,7 +31,7 @@
 
 #include "cush.h"
 
-#define CU_KERNEL(max_threads) static void
+#define CU_KERNEL(...) static void
 #define CU_DYN_SMEM(T, name)                                                   \
   T *name = reinterpret_cast<T *>(cush_dynamic_shared())
 #define CU_LAUNCH(kernel, grid, block, shared, stream, ...)                    \

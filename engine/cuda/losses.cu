@@ -55,7 +55,7 @@ CU_DEVICE void normaliser(const cu_cross_entropy &x, int64_t i, int lane,
 
 /* A class of probability 0 does not count, be its logit -infinity; without
  * smoothing its term is not touched. */
-CU_KERNEL(CU_THREADS) cross_entropy_terms(cu_cross_entropy x) {
+CU_KERNEL(CU_THREADS, 2) cross_entropy_terms(cu_cross_entropy x) {
   const int lane = (int)(threadIdx.x % CU_WARP);
   const int64_t warps = (int64_t)gridDim.x * (CU_THREADS / CU_WARP);
   for (int64_t i = (blockIdx.x * (int64_t)CU_THREADS + threadIdx.x) / CU_WARP;
@@ -140,18 +140,18 @@ extern "C" int cu_cross_entropy_run(const cu_cross_entropy *x, float *out,
 }
 
 /* dz = softmax(z) * sum of a - a, a[k] = nll w[k] q[k] + smooth / K. */
-CU_KERNEL(CU_THREADS)
+CU_KERNEL(CU_THREADS, 2)
 cross_entropy_grad(cu_cross_entropy x, const float *dout, void *dx, int add) {
+  double of_nll, of_smooth;
+  factors(x, &of_nll, &of_smooth);
   const int lane = (int)(threadIdx.x % CU_WARP);
   const int64_t warps = (int64_t)gridDim.x * (CU_THREADS / CU_WARP);
   for (int64_t i = (blockIdx.x * (int64_t)CU_THREADS + threadIdx.x) / CU_WARP;
        i < x.n; i += warps) {
-    double nll, smooth, sum = 0, all;
+    double sum = 0, all;
     float top;
     const double g = (double)dout[x.reduction == SL_REDUCTION_NONE ? i : 0];
-    factors(x, &nll, &smooth);
-    nll *= g;
-    smooth *= g;
+    const double nll = of_nll * g, smooth = of_smooth * g;
     normaliser(x, i, lane, &top, &all);
     const int64_t t = x.label ? label_of(x, i) : 0;
     if (x.soft) {

@@ -1,6 +1,9 @@
 /* norm.cu -- batch normalisation of rows of c channels: the formulas of
  * cpu/norm.h. A thread works on V adjacent channels, 16 bytes where they divide
- * so; sums are made in two stages, in f32 over RUN rows and then in f64. */
+ * so and begin at such an address; sums are made in two stages, in f32 over RUN
+ * rows and then in f64. */
+#include <float.h>
+
 #include "cuda/act.h"
 
 enum { RUN = 32 };
@@ -38,13 +41,18 @@ CU_DEVICE void put(T *p, int64_t i, const float *v, int add) {
   *(pack<T, V> *)(void *)(p + i) = all;
 }
 
+/* Whether 16 bytes may be read there at once: views begin anywhere. */
+static int is_aligned(const void *p) {
+  return (uintptr_t)p % 16 == 0;
+}
+
 /* Calls CALL(type, V) for what m's rows are made of. */
-#define EACH_TYPE(m, CALL)                                                     \
+#define EACH_TYPE(m, aligned, CALL)                                            \
   if ((m)->dtype == SL_BF16) {                                                 \
-    if ((m)->c % 8 == 0) CALL(sl_bf16, 8);                                     \
+    if ((m)->c % 8 == 0 && (aligned)) CALL(sl_bf16, 8);                        \
     CALL(sl_bf16, 1);                                                          \
   }                                                                            \
-  if ((m)->c % 4 == 0) CALL(float, 4);                                         \
+  if ((m)->c % 4 == 0 && (aligned)) CALL(float, 4);                            \
   CALL(float, 1)
 
 /* --- sums over rows ------------------------------------------------------- */
@@ -181,9 +189,14 @@ struct stats_done {
     const double n = (double)m.rows, off = a / n, m2 = b - off * a;
     const double mean = (double)cu_load(x, m.dtype, i) + off;
     const double var = (m2 > 0 ? m2 : 0) / n, k = m.momentum;
-    m.running_mean[i] = (float)((1 - k) * (double)m.running_mean[i] + k * mean);
-    m.running_var[i] =
+    const float to_mean =
+        (float)((1 - k) * (double)m.running_mean[i] + k * mean);
+    const float to_var =
         (float)((1 - k) * (double)m.running_var[i] + k * var * n / (n - 1));
+    if (fabsf(to_mean) <= FLT_MAX && fabsf(to_var) <= FLT_MAX) {
+      m.running_mean[i] = to_mean;
+      m.running_var[i] = to_var;
+    }
     learn(m, i, mean, var);
   }
 };
@@ -212,7 +225,7 @@ extern "C" int cu_batch_learn(const cu_batch *m, const void *x, void *scratch,
   if (!m->training)
     return CU_LAUNCH(learn_running, cu_blocks(m->c), CU_THREADS, 0, s, *m);
 #define CALL(T, V) return learn_batch<T, V>(m, x, (double *)scratch, s)
-  EACH_TYPE(m, CALL);
+  EACH_TYPE(m, is_aligned(x), CALL);
 #undef CALL
 }
 
@@ -250,7 +263,7 @@ extern "C" int cu_batch_apply(const cu_batch *m, const void *x,
 #define CALL(T, V)                                                             \
   return CU_LAUNCH((apply<T, V>), cu_blocks(m->rows * m->c / (V)), CU_THREADS, \
                    0, s, *m, (const T *)x, (const T *)residual, (T *)y)
-  EACH_TYPE(m, CALL);
+  EACH_TYPE(m, is_aligned(x) && is_aligned(residual) && is_aligned(y), CALL);
 #undef CALL
 }
 
@@ -323,7 +336,7 @@ extern "C" int cu_batch_reduce(const cu_batch *m, const void *x,
   if (e) return e;
 #define CALL(T, V)                                                             \
   return reduce_grad<T, V>(m, x, residual, dy, p, (double *)scratch, s)
-  EACH_TYPE(m, CALL);
+  EACH_TYPE(m, is_aligned(x) && is_aligned(residual) && is_aligned(dy), CALL);
 #undef CALL
 }
 
@@ -354,7 +367,10 @@ extern "C" int cu_batch_grad(const cu_batch *m, const void *x,
                    CU_THREADS, 0, s, *m, (const T *)x, (const T *)residual,    \
                    (const T *)dy, (T *)dx, add_dx, (T *)dresidual,             \
                    add_dresidual)
-  EACH_TYPE(m, CALL);
+  EACH_TYPE(m,
+            is_aligned(x) && is_aligned(residual) && is_aligned(dy) &&
+                is_aligned(dx) && is_aligned(dresidual),
+            CALL);
 #undef CALL
 }
 

@@ -112,13 +112,17 @@ static int wanted_folder(const scan *s, int depth, const char *name) {
   return 0;
 }
 
+static void tell(const scan *s) {
+  if (s->opts->progress) s->opts->progress(s->opts->context, s->seen.files);
+}
+
 static sl_status take_file(scan *s, int depth, const char *name) {
   if (depth == 0 && s->opts->n_folders > 0) return SL_OK;
   if (!wanted_extension(s, name)) {
     s->seen.others++;
     return SL_OK;
   }
-  s->seen.files++;
+  if (++s->seen.files % 1000 == 0) tell(s);
   return sl_files_add(s->files, s->path);
 }
 
@@ -172,6 +176,7 @@ static sl_status walk(scan *s, size_t len, int depth, const inside *here) {
     return SL_OK;
   }
   listing l = {0};
+  tell(s);
   sl_status status = read_folder(s, d, &l);
   closedir(d);
   if (status == SL_OK) status = visit_all(s, &l, len, depth, here);

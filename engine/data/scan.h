@@ -21,6 +21,9 @@ typedef struct sl_scan_opts {
   int flat;                      /* only the folder itself, no subfolders */
   const char *const *folders;    /* only these subfolders of the first level */
   int n_folders;                 /* 0: all, and the folder's own files */
+  /* Told of each folder and each thousand files; or NULL. */
+  void (*progress)(void *context, int64_t files);
+  void *context;
 } sl_scan_opts;
 
 typedef struct sl_scan_seen {

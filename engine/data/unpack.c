@@ -28,6 +28,10 @@ typedef struct unpacking {
   const char *file;
   struct archive *in, *out;
   char folder[SL_PATH_MAX]; /* absolute, no links in it */
+  int64_t size;             /* of the archive */
+  sl_unpack_tell *tell;     /* or NULL */
+  void *context;
+  double told; /* when */
 } unpacking;
 
 /* --- is an entry harmless? ------------------------------------------------ */
@@ -98,7 +102,15 @@ static sl_status write_failed(const unpacking *u) {
                  archive_error_string(u->out));
 }
 
-static sl_status copy_data(const unpacking *u) {
+/* libarchive has read so much of the file. */
+static sl_status tell(unpacking *u) {
+  const double now = sl_clock();
+  if (!u->tell || now - u->told < 0.1) return SL_OK;
+  u->told = now;
+  return u->tell(u->context, archive_filter_bytes(u->in, -1), u->size);
+}
+
+static sl_status copy_data(unpacking *u) {
   const void *block;
   size_t size;
   la_int64_t at;
@@ -110,6 +122,7 @@ static sl_status copy_data(const unpacking *u) {
     if (code != ARCHIVE_OK) return read_failed(u);
     if (archive_write_data_block(u->out, block, size, at) != ARCHIVE_OK)
       return write_failed(u);
+    SL_TRY(tell(u));
   }
 }
 
@@ -129,7 +142,7 @@ static sl_status place(const unpacking *u, struct archive_entry *e) {
   return SL_OK;
 }
 
-static sl_status unpack_all(const unpacking *u) {
+static sl_status unpack_all(unpacking *u) {
   struct archive_entry *e;
   for (;;) {
     const int code = archive_read_next_header(u->in, &e);
@@ -160,8 +173,17 @@ static sl_status open_and_unpack(unpacking *u) {
   return unpack_all(u);
 }
 
-static sl_status unpack_into(const char *archive, const char *folder) {
-  unpacking u = {.file = archive};
+static int64_t size_of(const char *path) {
+  struct stat st;
+  return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
+}
+
+static sl_status unpack_into(const char *archive, const char *folder,
+                             sl_unpack_tell *tell_function, void *context) {
+  unpacking u = {.file = archive,
+                 .size = size_of(archive),
+                 .tell = tell_function,
+                 .context = context};
   SL_REQUIRE(realpath(folder, u.folder), SL_EIO, "%s: %s", folder,
              strerror(errno));
   u.in = archive_read_new();
@@ -207,7 +229,8 @@ static sl_status put_in_place(const char *folder, const char *target) {
   return SL_OK;
 }
 
-sl_status sl_unpack(const char *archive, const char *target) {
+sl_status sl_unpack(const char *archive, const char *target,
+                    sl_unpack_tell *tell_function, void *context) {
   char folder[SL_PATH_MAX];
   struct stat st;
   SL_REQUIRE(lstat(target, &st) != 0, SL_EIO, "%s exists already", target);
@@ -216,7 +239,7 @@ sl_status sl_unpack(const char *archive, const char *target) {
              target);
   SL_TRY(sl_remove_tree(folder)); /* of a process that was killed */
   SL_TRY(sl_make_dirs(folder));
-  sl_status status = unpack_into(archive, folder);
+  sl_status status = unpack_into(archive, folder, tell_function, context);
   if (status == SL_OK) status = put_in_place(folder, target);
   char why[1024];
   snprintf(why, sizeof why, "%s", sl_error());

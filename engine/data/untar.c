@@ -93,7 +93,8 @@ static sl_status make(const char *url, const char *archive, const char *target,
                       const sl_untar_opts *o) {
   if (access(archive, F_OK) != 0) SL_TRY(fetch(url, archive, o));
   SL_TRY(check(archive, &o->published));
-  const sl_status status = sl_unpack(archive, target);
+  const sl_status status =
+      sl_unpack(archive, target, o->unpacking, o->fetch.context);
   if (status == SL_EDATA || (status == SL_OK && !o->keep_archive))
     (void)remove(archive);
   return status;

@@ -16,7 +16,9 @@ typedef struct sl_untar_opts {
   const char *cache;      /* folder; NULL: sl_cache_dir */
   sl_published published; /* checked before unpacking, where known */
   sl_fetch_opts fetch;    /* .retries = -1 for the default */
-  int keep_archive;       /* else it is removed once it is unpacked */
+  /* As fetch.progress, with its context, while the archive is unpacked. */
+  sl_status (*unpacking)(void *context, int64_t done, int64_t total);
+  int keep_archive; /* else it is removed once it is unpacked */
 } sl_untar_opts;
 
 /* out: the folder of the data set, CACHE/NAME for .../NAME.tgz (or .tar.gz,

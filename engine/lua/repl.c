@@ -140,6 +140,17 @@ static got read_statement(lua_State *L, line_reader *r) {
   }
 }
 
+/* The message on top, with what sota/prompt knows to add. */
+static void explain(lua_State *L) {
+  if (lua_type(L, -1) != LUA_TSTRING) return;
+  push_function(L, "explain");
+  lua_pushvalue(L, -2);
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TSTRING)
+    lua_replace(L, -2);
+  else
+    lua_pop(L, 1);
+}
+
 static void run_statement(lua_State *L) {
   slua_stop_arm(L, 1);
   const int base = lua_gettop(L) - 1;
@@ -152,7 +163,10 @@ static void run_statement(lua_State *L) {
     lua_rotate(L, base + 1, 2);
     status = slua_pcall(L, lua_gettop(L) - base - 1, 0);
   }
-  if (status != LUA_OK) print_error(L);
+  if (status != LUA_OK) {
+    explain(L);
+    print_error(L);
+  }
   slua_stop_disarm(L);
   signal(SIGINT, SIG_IGN); /* until the next line is read */
 }

@@ -115,6 +115,7 @@ void slua_sync(lua_State *L, const slua_run *r, int learner) {
   set_integer(L, learner, "bs", l->batch_size);
   set_number(L, learner, "pct_train", l->pct_train);
   set_number(L, learner, "smooth_loss", l->smooth_loss);
+  if (r->guarded) set_number(L, learner, "grad_norm", r->grad_norm);
   lua_pushboolean(L, l->training);
   lua_setfield(L, learner, "training");
   lua_pushboolean(L, l->status == SL_EINTERRUPT);
@@ -126,6 +127,7 @@ void slua_know_loss(lua_State *L, slua_run *r, int learner) {
   float v = 0;
   slua_check(L, sl_tensor_read(r->loss, SL_F32, &v, 1), "loss");
   r->loss_known = 1;
+  r->loss_value = (double)v;
   set_number(L, learner, "loss", (double)v);
 }
 

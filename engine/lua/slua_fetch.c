@@ -1,27 +1,48 @@
 /* slua_fetch.c -- downloads in Lua.
  *
  *   data.untar(url [, {cache=, size=, md5=, sha256=, keep=false,
- *                      progress=function(done, total)}]) -> folder
- *       total is 0 while it is unknown; an error in progress ends the download
+ *                      progress=, unpacking=function(done, total)}]) -> folder
+ *       bytes of the download, then of the archive that is unpacked; total is 0
+ *       while it is unknown; an error in one of them ends it
  *   data.cache_dir() -> folder
  *   data.can_download() -> boolean */
 #include "data/untar.h"
 #include "lua/slua_data.h"
 
-/* Called between curl's frames: an error stays on the stack, as a status. */
-static sl_status tell(void *context, int64_t done, int64_t total) {
-  lua_State *L = context;
-  lua_settop(L, 3);
-  lua_pushvalue(L, 3);
+enum { PROGRESS = 3, UNPACKING, TOP = UNPACKING }; /* on the stack, or nil */
+
+/* Called between curl's frames, and libarchive's: an error stays on the stack,
+ * as a status. */
+static sl_status tell(lua_State *L, int function, int64_t done, int64_t total) {
+  lua_settop(L, TOP);
+  lua_pushvalue(L, function);
   lua_pushinteger(L, done);
   lua_pushinteger(L, total);
   if (slua_pcall(L, 2, 0) == LUA_OK) return SL_OK;
   return sl_fail(SL_ELUA, "the progress function raised an error");
 }
 
+static sl_status tell_fetched(void *context, int64_t done, int64_t total) {
+  return tell(context, PROGRESS, done, total);
+}
+
+static sl_status tell_unpacked(void *context, int64_t done, int64_t total) {
+  return tell(context, UNPACKING, done, total);
+}
+
+/* Puts the function of that name, or nil, on the stack. */
+static int take_function(lua_State *L, const char *name) {
+  if (!slua_get(L, 2, name)) {
+    lua_pushnil(L);
+    return 0;
+  }
+  luaL_checktype(L, -1, LUA_TFUNCTION);
+  return 1;
+}
+
 static int untar(lua_State *L) {
-  static const char *const names[] = {"cache", "size",     "md5", "sha256",
-                                      "keep",  "progress", NULL};
+  static const char *const names[] = {
+      "cache", "size", "md5", "sha256", "keep", "progress", "unpacking", NULL};
   const char *url = luaL_checkstring(L, 1);
   char folder[SL_PATH_MAX];
   lua_settop(L, 2);
@@ -34,10 +55,8 @@ static int untar(lua_State *L) {
       .fetch = {.context = L, .retries = -1},
       .keep_archive = slua_get_flag(L, 2, "keep", 0, "untar")};
   sl_untar_opts o = from;
-  if (slua_get(L, 2, "progress")) {
-    luaL_checktype(L, 3, LUA_TFUNCTION);
-    o.fetch.progress = tell;
-  }
+  if (take_function(L, "progress")) o.fetch.progress = tell_fetched;
+  if (take_function(L, "unpacking")) o.unpacking = tell_unpacked;
   luaL_checkstack(L, 8, "untar");
   slua_check(L, sl_untar(url, &o, folder), NULL);
   lua_pushstring(L, folder);

@@ -23,6 +23,7 @@
 #include "data/content.h"
 #include "data/scan.h"
 #include "lua/slua_data.h"
+#include "train/progress.h"
 
 /* --- rows ----------------------------------------------------------------- */
 
@@ -150,6 +151,22 @@ static int push_seen(lua_State *L, const sl_scan_seen *seen) {
   return 2;
 }
 
+static void show_found(void *context, int64_t files) {
+  sl_progress_update(context, files, files);
+}
+
+static sl_status scan_shown(const char *path, sl_scan_opts *o, sl_files *f,
+                            sl_scan_seen *seen) {
+  sl_progress p = sl_progress_new();
+  sl_progress_start(&p, "finding files", 0, "files");
+  sl_progress_delay(&p, 0.4);
+  o->progress = show_found;
+  o->context = &p;
+  const sl_status status = sl_scan(path, o, f, seen);
+  sl_progress_clear(&p);
+  return status;
+}
+
 static int scan(lua_State *L) {
   static const char *const names[] = {"recurse", "folders", "extensions", NULL};
   const char *path = luaL_checkstring(L, 1);
@@ -164,7 +181,7 @@ static int scan(lua_State *L) {
     o.extensions = slua_check_texts(L, at, &n, "scan");
   files_box *b = new_files_box(L);
   slua_check(L, sl_files_new(&b->f), "scan");
-  slua_check(L, sl_scan(path, &o, b->f, &seen), NULL);
+  slua_check(L, scan_shown(path, &o, b->f, &seen), NULL);
   return push_seen(L, &seen);
 }
 

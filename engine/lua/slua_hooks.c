@@ -176,11 +176,22 @@ static int lua_loss_value(lua_State *L) {
 }
 
 static int lua_backward(lua_State *L) {
+  slua_run *r = lua_touserdata(L, 1);
   lua_getiuservalue(L, 1, SLUA_RUN_LEARNER);
   lua_getfield(L, 2, "loss_grad");
   sl_tensor *loss = slua_totensor(L, 3);
   if (!loss) return luaL_error(L, "learner.loss_grad is no tensor");
   slua_raise(L, slua_backward(L, loss, NULL), "backward");
+  if (r->guarded) slua_know_loss(L, r, 2);
+  return 0;
+}
+
+static int lua_diverged(lua_State *L) {
+  slua_run *r = open_hook(L, "diverged");
+  lua_pushvalue(L, 2);
+  lua_pushstring(L, r->arg.parameter);
+  lua_pushinteger(L, r->arg.bad);
+  lua_call(L, 3, 0);
   return 0;
 }
 
@@ -323,14 +334,38 @@ static sl_flow loss_value(void *context, double *value) {
   return slua_protect(r, lua_loss_value);
 }
 
+/* The batch is left out, or the fit fails; its gradients are forgotten either
+ * way, also those that had been added up before. */
+static sl_flow diverged(slua_run *r, const char *parameter, int bad) {
+  r->arg.parameter = parameter;
+  r->arg.bad = bad;
+  const sl_flow flow = slua_protect(r, lua_diverged);
+  if (r->loop.optim) sl_optim_zero_grad(r->loop.optim);
+  r->loop.has_loss = 0; /* it is not in the averages */
+  return flow == SL_GO_ON ? SL_CANCEL_BATCH : flow;
+}
+
+/* The loss is looked at when backward has been asked for: on a device that
+ * works by itself, looking means waiting. */
 static sl_flow backward(void *context) {
-  return slua_protect(context, lua_backward);
+  slua_run *r = context;
+  const sl_flow flow = slua_protect(r, lua_backward);
+  if (flow != SL_GO_ON || !r->guarded || isfinite(r->loss_value)) return flow;
+  return diverged(r, NULL, 0);
 }
 
 static sl_flow step(void *context) {
   slua_run *r = context;
-  return r->loop.optim ? sl_loop_fail(&r->loop, sl_optim_step(r->loop.optim))
-                       : SL_GO_ON;
+  sl_optim *o = r->loop.optim;
+  if (!o) return SL_GO_ON;
+  if (r->guarded) {
+    sl_grad_check c;
+    const sl_flow flow = sl_loop_fail(&r->loop, sl_optim_check(o, &c));
+    if (flow != SL_GO_ON) return flow;
+    r->grad_norm = c.norm;
+    if (c.bad) return diverged(r, sl_optim_param_at(o, c.first).name, c.bad);
+  }
+  return sl_loop_fail(&r->loop, sl_optim_step(o));
 }
 
 static sl_flow zero_grad(void *context) {

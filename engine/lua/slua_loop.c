@@ -3,13 +3,17 @@
  * core.fit(spec): spec is a table with
  *   learner    table that callbacks see: epoch, n_epoch, iter, n_iter (from 1),
  *              train_iter, pct_train, training, bs, xb, yb, pred, loss_grad,
- *              loss (a number), smooth_loss, recorder
+ *              loss (a number), smooth_loss, recorder; with diverged grad_norm,
+ *              of the gradients as the last step had them
  *   n_epoch [, start_epoch, start_iter: how much of it is done; start_state:
  *              what core.fit_state() gave then]
  *   train, valid   loaders: slua_hooks.c
  *   forward(learner, xb) -> pred       loss(learner, pred, yb) -> tensor
  *   mode(learner, training)            (optional)
  *   optim      optimiser               (optional)
+ *   diverged(learner, parameter, n)    (optional) called when the training loss
+ *              is not finite (no parameter), or n gradients, the parameter's
+ *              first, before the step is taken: raises, or leaves the batch out
  *   cbs        list of callbacks: slua_events.c
  *   metrics    list of {name, function or object}
  *   schedule   list of {hyper = "lr", schedule = s [, group = 1]}
@@ -21,6 +25,7 @@
  * core.validate(spec) makes one pass over spec.valid and returns its row.
  * core.cancel.batch and its like are what callbacks raise: error(cancel.fit).
  */
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -39,7 +44,7 @@ static const char *const spec_fields[] = {
     "learner",  "n_epoch",        "start_epoch", "start_iter", "train",
     "valid",    "forward",        "loss",        "mode",       "optim",
     "cbs",      "metrics",        "table",       "history",    "schedule",
-    "progress", "history_append", "start_state", NULL};
+    "progress", "history_append", "start_state", "diverged",   NULL};
 
 static int flag(lua_State *L, int spec, const char *name) {
   lua_getfield(L, spec, name);
@@ -208,6 +213,8 @@ static slua_run *open_run(lua_State *L) {
   r->loop.start_epoch = (int)integer(L, 1, "start_epoch");
   r->loop.start_iter = integer(L, 1, "start_iter");
   read_state(L, r, 1);
+  r->guarded = flag(L, 1, "diverged");
+  r->grad_norm = (double)NAN;
   r->loop.has_train = flag(L, 1, "train");
   r->loop.has_valid = flag(L, 1, "valid");
   new_recorder(L, r, 3);

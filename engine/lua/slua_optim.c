@@ -1,4 +1,5 @@
 /* slua_optim.c -- core.optim: optimisers as userdata. */
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -206,12 +207,21 @@ static sl_hyper check_hyper(lua_State *L, int arg) {
   return SL_LR;
 }
 
+/* The value at arg: one that is not finite would be the end of all weights. */
+static double finite_value(lua_State *L, int arg, sl_hyper h) {
+  const double v = luaL_checknumber(L, arg);
+  if (!isfinite(v))
+    luaL_error(L, "optim: %s is to be %f: a finite number is wanted",
+               sl_hyper_name(h), v);
+  return v;
+}
+
 /* opt:set(name, value), one value or a list with one per group */
 static int set(lua_State *L) {
   sl_optim *o = slua_checkoptim(L, 1);
   const sl_hyper h = check_hyper(L, 2);
   if (lua_type(L, 3) != LUA_TTABLE) {
-    sl_optim_set(o, -1, h, luaL_checknumber(L, 3));
+    sl_optim_set(o, -1, h, finite_value(L, 3, h));
     return 0;
   }
   const int n = sl_optim_groups(o);
@@ -220,7 +230,7 @@ static int set(lua_State *L) {
                       (int)slua_len(L, 3), sl_hyper_name(h), n);
   for (int g = 0; g < n; g++) {
     lua_geti(L, 3, g + 1);
-    sl_optim_set(o, g, h, luaL_checknumber(L, -1));
+    sl_optim_set(o, g, h, finite_value(L, -1, h));
     lua_pop(L, 1);
   }
   return 0;

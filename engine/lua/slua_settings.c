@@ -108,6 +108,7 @@ static int is_on(lua_State *L) {
 
 static void set_deterministic(lua_State *L) {
   deterministic = is_on(L);
+  sl_backend_deterministic(deterministic);
 }
 
 static void get_deterministic(lua_State *L) {

@@ -166,7 +166,8 @@ static int accuracy_multi(lua_State *L) {
 
 #define PROGRESS "sota.progress"
 
-/* progress(label, total [, unit]): total 0 when it is not known */
+/* progress(label, total [, unit]): total 0 when it is not known. It shows when
+ * it takes longer than a moment. */
 static int progress(lua_State *L) {
   const char *label = luaL_checkstring(L, 1);
   const lua_Integer total = luaL_optinteger(L, 2, 0);
@@ -175,6 +176,7 @@ static int progress(lua_State *L) {
   *p = sl_progress_new();
   luaL_setmetatable(L, PROGRESS);
   sl_progress_start(p, label, total, unit);
+  sl_progress_delay(p, 0.4);
   return 1;
 }
 

@@ -58,12 +58,16 @@ typedef struct slua_run {
   sl_tensor *loss; /* of the batch; owned */
   int loss_known;  /* learner.loss has it */
   int old_tape;    /* recording before the fit */
+  int guarded;     /* steps that are not finite are not taken */
+  double loss_value, grad_norm; /* of the batch; of the last step */
   /* arguments and results of hooks on their way through lua_pcall */
   struct {
     sl_event event;
     int late, training, epoch;
     int64_t start, n;
     double *values;
+    const char *parameter;
+    int bad;
   } arg;
 } slua_run;
 

@@ -4,6 +4,7 @@
  *   training: mean = sum(x) / M      var = sum((x - mean)^2) / M
  *     running_mean = (1 - momentum) * running_mean + momentum * mean
  *     running_var  = (1 - momentum) * running_var + momentum * var * M/(M-1)
+ *       (but not where that would be no finite number)
  *   else: mean and var are the running ones, and constants to the gradient
  *   y = act((x - mean) / sqrt(var + eps) * gamma + beta + residual)
  * (Ioffe and Szegedy 2015; running statistics as PyTorch keeps them.) */

@@ -250,9 +250,10 @@ void sl_optim_scale(sl_optim *o, double factor) {
   o->scale *= factor;
 }
 
-sl_status sl_optim_grad_norm(sl_optim *o, double *norm) {
+/* Of the gradients of parameters first..last - 1 together. */
+static sl_status norm_of(sl_optim *o, int first, int last, double *norm) {
   o->n_items = 0;
-  for (int i = 0; i < o->n; i++) {
+  for (int i = first; i < last; i++) {
     sl_tensor *grad = gradient(&o->at[i]);
     if (!grad) continue;
     o->items[o->n_items++] =
@@ -262,6 +263,32 @@ sl_status sl_optim_grad_norm(sl_optim *o, double *norm) {
   double sum = 0;
   if (o->n_items) SL_TRY(o->backend->grad_squares(&u, &sum));
   *norm = sqrt(sum) * fabs(o->scale);
+  return SL_OK;
+}
+
+sl_status sl_optim_grad_norm(sl_optim *o, double *norm) {
+  return norm_of(o, 0, o->n, norm);
+}
+
+/* The sum of all squares is finite only if every gradient is: one number tells
+ * of all. Beyond the root of FLT_MAX an average of squares would become
+ * infinite and stay so. */
+static int is_usable(double norm) {
+  return norm < 1.8e19;
+}
+
+sl_status sl_optim_check(sl_optim *o, sl_grad_check *result) {
+  *result = (sl_grad_check){0, -1, 0};
+  SL_TRY(sl_optim_grad_norm(o, &result->norm));
+  if (is_usable(result->norm)) return SL_OK;
+  for (int i = 0; i < o->n; i++) {
+    double norm = 0;
+    SL_TRY(norm_of(o, i, i + 1, &norm));
+    if (is_usable(norm)) continue;
+    if (result->bad++ == 0) result->first = i;
+  }
+  /* Together too large, though none is by itself. */
+  if (result->bad == 0) *result = (sl_grad_check){1, 0, result->norm};
   return SL_OK;
 }
 

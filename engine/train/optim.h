@@ -102,6 +102,15 @@ SL_MUST_USE sl_status sl_optim_grad_norm(sl_optim *o, double *norm);
  * SL_EDIVERGED, and nothing scaled, when the norm is not finite. */
 SL_MUST_USE sl_status sl_optim_clip(sl_optim *o, double max_norm, double *norm);
 
+/* Can the next step be taken? bad: how many parameters have a gradient that is
+ * not finite or so large, as it is or scaled, that its square is no f32; first:
+ * the first of these. norm: as sl_optim_grad_norm gives it. */
+typedef struct sl_grad_check {
+  int bad, first;
+  double norm;
+} sl_grad_check;
+SL_MUST_USE sl_status sl_optim_check(sl_optim *o, sl_grad_check *result);
+
 /* --- state, for checkpoints ------------------------------------------------
  */
 

@@ -43,6 +43,10 @@ void sl_progress_start(sl_progress *p, const char *label, int64_t total,
   p->drawn = p->started - p->every;
 }
 
+void sl_progress_delay(sl_progress *p, double seconds) {
+  p->drawn = p->started + seconds - p->every;
+}
+
 /* --- the line --------------------------------------------------------------
  */
 
@@ -65,16 +69,31 @@ static void add_rate(const sl_progress *p, double seconds, char *out,
   add(out, size, text);
 }
 
+/* 12/50, 12.3/50.0 MB; of what has no known end 12 files, 12.3 MB. */
+static void add_count(const sl_progress *p, char *out, size_t size) {
+  char text[96];
+  const double mb = 1e-6;
+  if (strcmp(p->unit, "B") != 0) {
+    if (p->total > 0)
+      snprintf(text, sizeof text, "  %lld/%lld", (long long)p->done,
+               (long long)p->total);
+    else
+      snprintf(text, sizeof text, "  %lld %s", (long long)p->items, p->unit);
+  } else if (p->total > 0) {
+    snprintf(text, sizeof text, "  %.1f/%.1f MB", (double)p->done * mb,
+             (double)p->total * mb);
+  } else {
+    snprintf(text, sizeof text, "  %.1f MB", (double)p->items * mb);
+  }
+  add(out, size, text);
+}
+
 /* Everything right of the bar. */
 static void facts(const sl_progress *p, double seconds, char *out,
                   size_t size) {
   char text[64], eta[24];
   *out = 0;
-  if (p->total > 0 && strcmp(p->unit, "B") != 0) {
-    snprintf(text, sizeof text, "  %lld/%lld", (long long)p->done,
-             (long long)p->total);
-    add(out, size, text);
-  }
+  add_count(p, out, size);
   if (p->items > 0) add_rate(p, seconds, out, size);
   if (p->total > 0 && p->done > 0 && p->done <= p->total) {
     sl_format_time(seconds * (double)(p->total - p->done) / (double)p->done,

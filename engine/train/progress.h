@@ -20,7 +20,7 @@ typedef struct sl_progress {
   double started, drawn;
   int on_screen;
   char label[48], unit[12];
-  int64_t total; /* 0: not known */
+  int64_t total; /* 0: not known; then items are told */
   int64_t done;  /* of total */
   int64_t items; /* what the rate counts: images, bytes */
   double waited; /* seconds spent waiting for data; below 0: not told */
@@ -33,6 +33,9 @@ sl_progress sl_progress_new(void);
 /* A new bar; unit is what the rate counts ("img"; "B" is shown in kB, MB). */
 void sl_progress_start(sl_progress *p, const char *label, int64_t total,
                        const char *unit);
+/* Nothing is drawn before so many seconds are over: of what is quick nothing is
+ * seen. After start. */
+void sl_progress_delay(sl_progress *p, double seconds);
 /* Draws if it is time to. done and items are totals since start. */
 void sl_progress_update(sl_progress *p, int64_t done, int64_t items);
 void sl_progress_clear(sl_progress *p); /* wipes the line; update redraws */

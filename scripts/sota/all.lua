@@ -31,7 +31,7 @@ local names = {
     .. "TerminateOnNaN CSVLogger ShortEpoch ProgressiveResize EMA "
     .. "EarlyStopping EarlyStoppingCallback SaveModel SaveModelCallback "
     .. "Checkpoint ReduceLROnPlateau BnFreeze LookaheadEMA TrainFor Report "
-    .. "TensorBoard JSONLogger",
+    .. "TensorBoard JSONLogger ActivationStats",
   model_file = "load_learner",
 }
 

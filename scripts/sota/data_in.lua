@@ -41,6 +41,17 @@ end
 local of_classes = {CrossEntropyLossFlat = true, FocalLossFlat = true,
                     LabelSmoothingCrossEntropy = true}
 
+--- The loss of guessing, ln of the number of classes; nil for losses of another
+--- kind.
+---@example sota.data_in.chance_loss(learn)
+function data_in.chance_loss(learn)
+  local loss = learn.loss_func
+  if not learn.dls.c or not of_classes[type(loss) == "table" and loss.name] then
+    return nil
+  end
+  return math.log(learn.dls.c)
+end
+
 --- The outputs of a model against the classes of the data; both numbers are
 --- named when they cannot go together. More outputs than classes can be
 --- trained, but are seldom meant: a warning.

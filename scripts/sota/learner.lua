@@ -11,8 +11,11 @@ local metrics = require "sota.metrics"
 local optim = require "sota.optim"
 local model_file = require "sota.model_file"
 local groups = require "sota.train.groups"
+local guard = require "sota.train.guard"
+local labels = require "sota.train.labels"
 local rates = require "sota.train.rates"
 local room = require "sota.train.room"
+local watch = require "sota.train.watch"
 
 local Learner = {}
 Learner.__name = "Learner"
@@ -41,6 +44,8 @@ local arguments = check.spec("Learner", {
   {"quiet", "boolean", false}, {"history", "string"},
   {"splitter", "callable"}, {"train_bn", "boolean", true},
   {"precision", "string", choices = {"f32", "bf16"}},
+  {"nan", "string", "stop", choices = guard.modes},
+  {"warnings", "boolean", true},
 })
 
 local function check_precision(precision)
@@ -88,6 +93,8 @@ end
 ---@field splitter? function model -> list of parameter groups: train/groups.lua
 ---@field train_bn? boolean true: norm layers of frozen groups are trained
 ---@field precision? string "f32" or "bf16"; sota.get "precision" unless given
+---@field nan? string "stop": what is done when a loss or gradient is not finite; "skip" leaves the batch out, "off" does not look
+---@field warnings? boolean true: a line when training goes wrong, train/watch.lua
 ---@example Learner(dls, xresnet18{n_out = dls.c}, {metrics = accuracy})
 local function new(_, dls, model, options)
   local a = arguments(options or {})
@@ -164,7 +171,7 @@ local function compute_loss(self, pred, y)
     self.outputs_checked = self.model
   end
   local batch_loss = self.batch_loss
-  if not batch_loss then return self.loss_func(pred, y) end
+  if not batch_loss then return labels.noted(self, self.loss_func, pred, y) end
   self.batch_loss = nil
   return batch_loss(self, pred, y)
 end
@@ -215,10 +222,13 @@ local function run(self, n_epoch, schedule, o)
   spec.valid = self.dls.valid and self.dls.valid:spec(first_epoch)
   spec.table, spec.progress = not self.quiet, not self.quiet
   spec.history, spec.history_append = self.history, self.history_begun
+  spec.nan, spec.warnings = self.nan, self.warnings
   self.history_begun = self.history ~= nil
   for _, cb in ipairs(spec.cbs) do
     if cb.configure then cb:configure(spec, self) end
   end
+  watch.install(spec)
+  local guarded = guard.install(spec, self)
   if checkpoint then checkpoint:begin(spec, self) end
   local before = self.recorder
   local count <close> = setmetatable({}, {__close = function()
@@ -226,6 +236,7 @@ local function run(self, n_epoch, schedule, o)
     self.epochs_done = base + #self.recorder.values
   end})
   room.fit(self, spec)
+  if guarded then guarded:report() end
   return self
 end
 
@@ -445,6 +456,19 @@ function Learner:show_cam(...)
   return require "sota.draw.inside".show_cam(self, ...)
 end
 
+-- --- looking inside ------------------------------------------------------------
+
+--- From now on each fit records mean, deviation, share near zero and histogram
+--- of what each layer gives: callbacks/activations.lua. Without options what was
+--- recorded so far is kept, and given again.
+---@param options? {layers: string|string[], every: integer, hist: boolean, bins: integer, range: number[]}
+---@return ActivationStats
+---@example learn:activations(); learn:fit(1); learn:activations()
+function Learner:activations(...)
+  return require "sota.callbacks.activations".ActivationStats.of_learner(self,
+    ...)
+end
+
 -- learn.recorder:plot_loss() and its like; loaded when the first is called.
 function core.recorder_meta.__index(_, name)
   return require "sota.draw.curves".recorder[name]
@@ -467,7 +491,7 @@ end
 
 for _, part in ipairs{"sota.tta", "sota.training_loop", "sota.train.freeze",
                       "sota.train.fine_tune", "sota.train.lr_find",
-                      "sota.train.triangular"} do
+                      "sota.train.triangular", "sota.train.summary"} do
   for name, f in pairs(require(part)) do Learner[name] = f end
 end
 Learner.tta_translate = require("sota.tta_translate").tta_translate

@@ -46,6 +46,21 @@ local function input_of(dls)
           batch_tfms = transforms.dump(dl.o.batch_tfms)}
 end
 
+-- The rows of the table; with --deterministic without times, which no two runs
+-- share.
+local function rows_of(learn)
+  if not learn.recorder then return nil end
+  if not core.get "deterministic" then return learn.recorder.values end
+  local rows = {}
+  for i, row in ipairs(learn.recorder.values) do
+    rows[i] = {}
+    for name, v in pairs(row) do
+      if name ~= "time" then rows[i][name] = v end
+    end
+  end
+  return rows
+end
+
 local function metadata_of(learn)
   local dls, json = learn.dls, core.json.encode
   local arch, thresh = learn.model.arch, model_file.thresh_of(learn)
@@ -57,7 +72,7 @@ local function metadata_of(learn)
     loss = tostring(learn.loss_func),
     thresh = thresh and json(thresh) or nil,
     history = json{epochs = learn.epochs_done,
-                   rows = learn.recorder and learn.recorder.values or nil},
+                   rows = rows_of(learn)},
   }
   for key, value in pairs(input_of(dls)) do metadata[key] = json(value) end
   return metadata

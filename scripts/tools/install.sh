@@ -8,7 +8,7 @@ build="gcc libc6-dev make cmake ninja-build pkg-config liblua5.4-dev lua5.4
  libarchive-dev libedit-dev libcairo2-dev libpango1.0-dev libchafa-dev
  fonts-dejavu-core check libsubunit-dev python3"
 checks="clang clang-format clang-tidy libclang-rt-14-dev valgrind tmux git
- python3-venv"
+ python3-venv pngquant"
 
 wanted="$build"
 [ "${1:-}" = check ] && wanted="$build $checks"

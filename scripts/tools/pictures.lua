@@ -3,8 +3,8 @@
 ---   sota-lua scripts/tools/pictures.lua [folder]
 ---
 --- From the root of the repository; the folder is docs/pictures unless given.
---- Trains a narrow network for some epochs, so it takes minutes. Pictures of
---- images are PNG, those of curves SVG.
+--- Trains a narrow network for some epochs, so it takes minutes. Needs pngquant:
+--- few colours make small files. Those of the tour are made by tour.lua.
 require "sota.all"
 
 local folder = arg[1] or "docs/pictures"
@@ -13,9 +13,14 @@ sota.set("seed", 3)
 
 local draw = sota.draw
 
+local COLOURS = 48
+
 local function save(pic, name)
-  pic:save(folder .. "/" .. name, {scale = 1})
-  local file <close> = assert(io.open(folder .. "/" .. name, "rb"))
+  local path = folder .. "/" .. name
+  pic:save(path, {scale = 1})
+  assert(os.execute(("pngquant --nofs --strip --force --output '%s' %d '%s'")
+    :format(path, COLOURS, path)), "pngquant failed")
+  local file <close> = assert(io.open(path, "rb"))
   print(("%-24s %6d bytes"):format(name, #file:read "a"))
 end
 
@@ -57,7 +62,7 @@ local function sizes()
     xlabel = "epoch", ylabel = "pixels", xwhole = true, ylim = {112, 240},
     yticks = {128, 160, 192, 224}, height = 280}
   chart:line(xs, ys, {stairs = true, label = "ProgressiveResize{from = 128}"})
-  save(chart:picture(), "sizes.svg")
+  save(chart:picture(), "sizes.png")
 end
 
 local function targets()
@@ -72,7 +77,7 @@ local function targets()
     categories = names, ylabel = "probability", width = 720, height = 280}
   chart:bars(plain, {label = "cross-entropy"})
   chart:bars(smooth, {label = "label smoothing, eps = 0.1"})
-  save(chart:picture(), "label-smoothing.svg")
+  save(chart:picture(), "label-smoothing.png")
 end
 
 -- --- a training ---------------------------------------------------------------
@@ -80,17 +85,15 @@ end
 local function training()
   local dls <close> = loaders(32)
   local learn = Learner(dls, narrow(dls.c), {metrics = accuracy})
-  save(assert(learn:lr_find()):plot(), "lr-find.svg")
+  learn:activations()
   learn:fit_one_cycle(4, 3e-3)
-  save(learn.recorder:plot_loss(), "loss.svg")
-  save(learn.recorder:plot_sched(), "schedule.svg")
+  save(learn:activations():color_dim{layers = {"0", "4.0.convpath.0",
+    "7.1.convpath.1", "11"}}, "activations.png")
+  save(learn.recorder:plot_sched(), "schedule.png")
   save(learn:show_results{n = 6, ncol = 6}, "results.png")
   save(learn:show_filters(), "filters.png")
   local _, _, rows = dls.valid:one_batch()
   save(learn:show_tta(dls.valid.files:path(rows[1])), "tta.png")
-  local interp = Interpretation.from_learner(learn)
-  save(interp:plot_confusion_matrix(), "confusion.png")
-  save(interp:plot_top_losses(6, {ncol = 6}), "top-losses.png")
 end
 
 batches()

@@ -20,6 +20,13 @@ bin=$work/moved/bin/sota-lua
 try "moved elsewhere" 0 "$work/moved/share/lua/*" '' "$bin" -e "$where"
 try "the recipes" 0 '*--arch*' '' \
   "$bin" "$work/moved/share/sota-lua/recipes/imagenette.lua" --help
+try "editors: the stub that .luarc.json names is there" 0 'Lua 5.4*true' '' env share="$work/moved/share/sota-lua" "$bin" -e '
+  local json, folder = require "sota.core".json, os.getenv "share"
+  local file <close> = assert(io.open(folder .. "/.luarc.json"))
+  local rc = json.decode(file:read "a")
+  local stub = io.open(folder .. "/" .. rc["workspace.library"][1] .. "/sota.lua")
+  print(rc["runtime.version"], stub and stub:read "l" == "---@meta sota")'
+try "--luarc names the same one" 0 "*$work/moved/share/sota-lua/library*" '' "$bin" --luarc
 try "--doctor" 0 '*libvips*' '' "$bin" --doctor
 
 core=$work/moved/lib/lua/5.4/sota/core.so

@@ -7,8 +7,12 @@ source "$(dirname "$0")/terminal.bash"
 mkdir -p "$work/.config/sota-lua" "$work/pictures of cats"
 echo 'mine = "from init.lua"' >"$work/.config/sota-lua/init.lua"
 : >"$work/pictures of cats/tabby.jpg"
+mkdir "$work/bin"
+printf '#!/bin/sh\necho "$1" >"%s/opened"\n' "$work" >"$work/bin/xdg-open"
+chmod +x "$work/bin/xdg-open"
+export PATH=$work/bin:$PATH
 cd "$work" || exit 1
-terminal s 100 60 "'$sota'"
+terminal s 100 60 "DISPLAY=:0 '$sota'"
 check "greeting" 'Ctrl-D leaves'
 await prompt
 
@@ -204,6 +208,7 @@ enter 'dofile "learn.lua" before = threads()'
 await prompt
 enter 'learn:fit(100, 1e-3)'
 check "it trains" 'THIRD'
+check "and shows how far it is" 'train [0-9]+/100 +[0-9]+%.* [0-9]+/7 .* img/s +ETA .* loss '
 keys C-c
 check "Ctrl-C stops it" 'interrupted!'
 await prompt
@@ -227,6 +232,52 @@ enter 'learn'
 check "a learner tells about itself" '60 training, 20 validation items, 10 classes'
 enter 'learn.recorder'
 check "and its recorder" '^Recorder: '
+clear_screen
+enter 'learn:lr_find{num_it = 20000, stop_div = false}'
+check "lr_find shows how far it is" 'lr_find +[0-9]+%.* batches/s +ETA '
+keys C-c
+await prompt
+enter 'learn:tta{n = 2000}'
+check "so does tta" 'tta +[0-9]+%.* img/s +ETA '
+keys C-c
+await prompt
+enter 'learn:summary()'
+check "the model, layer by layer" '^11 +Linear +8 x 10 +[0-9,]+ +yes'
+await prompt
+if "$sota" -e 'os.exit(not require "sota.core".draw.missing)'; then
+  clear_screen
+  enter 'seen = learn.recorder:plot_loss()'
+  enter 'seen'
+  check "a picture shows itself, and is a file" '^Loss, 560 x 360: /.*\.png'
+  await prompt
+  enter 'seen:open();'
+  if await test -s "$work/opened" && file=$(cat "$work/opened") && [ -s "$file" ]; then
+    pass
+  else
+    fail "it opens in a window" "xdg-open was given '$(cat "$work/opened")'"
+  fi
+fi
+clear_screen
+enter '? learn.fit'
+check "help of a variable's method" '^Learner:fit\(n_epoch'
+enter '? learn'
+check "and of a variable" 'methods of Learner'
+type_in '? learn.fine_t'
+keys Tab
+keys Enter
+check "their names are completed" '^Learner:fine_tune\('
+clear_screen
+enter 'lern:fit(1)'
+check "a global that is likely meant" "global 'lern'\); did you mean 'learn'\?"
+enter 'learn:fit_one_cycel(1)'
+check "a method" "method 'fit_one_cycel'\); did you mean 'fit_one_cycle'\?"
+enter 'sota.losses.FocalLosFlat()'
+check "a field" "field 'FocalLosFlat'\); did you mean 'FocalLossFlat'\?"
+enter 'Learner'
+check "a class" '^class Learner$'
+enter '0 / 0, {0 / 0}'
+check "no number" '^nan[ 	]+\{nan\}$'
+clear_screen
 enter 'dls;'
 enter 'who()'
 check "who() of objects" '^learn +Learner'
@@ -304,7 +355,7 @@ check "leaves" 'left with 0'
 
 # --- without a terminal's comforts -----------------------------------------------
 
-terminal dumb 80 24 "TERM=dumb '$sota'"
+terminal dumb 80 24 "DISPLAY= WAYLAND_DISPLAY= TERM=dumb '$sota'"
 check "a dumb terminal" 'Ctrl-D leaves'
 await prompt
 enter '20 + 3'
@@ -313,6 +364,10 @@ if mux capture-pane -p -t dumb | grep -q '2004'; then
   fail "no escapes on it" "$(mux capture-pane -p -t dumb)"
 else
   pass
+fi
+if "$sota" -e 'os.exit(not require "sota.core".draw.missing)'; then
+  enter 'sota.draw.Chart.new{title = "Empty"}:picture():open();'
+  check "no display" 'There is no display here to show it on; the picture is /'
 fi
 type_in 'no'
 keys C-c

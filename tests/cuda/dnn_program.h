@@ -51,7 +51,6 @@ struct dnn_program {
   std::vector<dnn_operation> operations;
   std::map<int64_t, dnn_tensor> tensors; /* by uid */
   int64_t workspace = 0;
-  int id = 0; /* for plans that are written and read again */
 };
 
 typedef std::map<int64_t, void *> dnn_pointers; /* by uid */
@@ -70,6 +69,10 @@ std::shared_ptr<const dnn_program>
 dnn_compile(const std::vector<const dnn_descriptor *> &operations);
 
 void dnn_run(const dnn_program &p, const dnn_pointers &at);
+
+/* As text, for plans that are kept; reading throws dnn_error. */
+std::string dnn_write(const dnn_program &p);
+std::shared_ptr<const dnn_program> dnn_read(const std::string &text);
 
 /* Attributes, read back. */
 std::vector<int64_t> dnn_ints(const dnn_descriptor *d, int attribute);

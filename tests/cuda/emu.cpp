@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <mutex>
 
@@ -12,7 +13,7 @@
 namespace {
 
 std::recursive_mutex lock;
-int64_t calls, live, work, fail_left;
+int64_t calls, live, work, downloads, fail_left;
 bool fail_for_ever, failing;
 const char *failed_name = "";
 thread_local cudaError_t last_error;
@@ -98,6 +99,20 @@ void emu_count_work(void) {
   work++;
 }
 
+void emu_count_download(void) {
+  downloads++;
+}
+
+bool emu_skips(const char *name) {
+  static const char *const skip = getenv("CUDA_EMU_SKIP");
+  static int64_t n;
+  const size_t length = strlen(name);
+  if (!skip || strncmp(skip, name, length) != 0) return false;
+  n++;
+  if (skip[length] == 0) return true;
+  return n % 2 == (strcmp(skip + length, "/odd") == 0);
+}
+
 extern "C" {
 
 int64_t cuda_emu_calls(void) {
@@ -124,6 +139,10 @@ int64_t cuda_emu_live(void) {
 
 int64_t cuda_emu_work(void) {
   return work;
+}
+
+int64_t cuda_emu_downloads(void) {
+  return downloads;
 }
 
 void cuda_emu_seed(unsigned seed) {

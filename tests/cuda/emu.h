@@ -9,7 +9,14 @@
  *   CUDA_EMU_DRIVER=n     version of the driver (13000); 0: no driver
  *   CUDA_EMU_CUDNN=0      cudnnCreate fails; CUDA_EMU_CUBLASLT=0: so does
  *                         cublasLtCreate
- *   CUDA_EMU_FAIL=n       the n-th call fails; n+: and all after it */
+ *   CUDA_EMU_FAIL=n       the n-th call fails; n+: and all after it
+ *   CUDA_EMU_OPEN=1       device memory is not closed to the host again: faster
+ *   CUDA_EMU_REPORT=1     at the end, which engines of cuDNN were used
+ *   CUDA_EMU_SKIP=name    that call of the runtime does nothing and says that
+ *                         all is well: a program that forgot it. Of
+ *                         cudaStreamWaitEvent, cudaEventSynchronize,
+ *                         cudaMemsetAsync. name/odd, name/even: every other
+ *                         call, from the first or the second on */
 #ifndef CUDA_EMU_H
 #define CUDA_EMU_H
 
@@ -38,6 +45,9 @@ int64_t cuda_emu_bytes(void);
 
 /* Kernels and graphs of cuDNN and cuBLASLt that have run. */
 int64_t cuda_emu_work(void);
+
+/* Copies to host memory that were asked for. */
+int64_t cuda_emu_downloads(void);
 
 void cuda_emu_seed(unsigned seed);
 

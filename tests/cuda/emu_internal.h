@@ -33,6 +33,13 @@ private:
     if (call.failed()) return call.error(what);                                \
   } while (0)
 
+/* The same, for one that a test may have left out. */
+#define EMU_ENTER_OR_SKIP(what)                                                \
+  EMU_ENTER(what);                                                             \
+  do {                                                                         \
+    if (emu_skips(__func__)) return call.error(cudaSuccess);                   \
+  } while (0)
+
 /* From the environment, once. */
 struct emu_settings {
   unsigned seed;
@@ -45,6 +52,8 @@ unsigned emu_random(void); /* of the schedule */
 
 void emu_count_live(int more);
 void emu_count_work(void);
+void emu_count_download(void);
+bool emu_skips(const char *name); /* CUDA_EMU_SKIP */
 
 int emu_device(void); /* this thread's current one */
 

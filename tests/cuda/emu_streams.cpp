@@ -387,6 +387,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t n,
   if (!good_copy(to, from, n, kind)) return call.error(cudaErrorInvalidValue);
   cudaStream_t s = stream_of(stream);
   if (!s) return call.error(cudaErrorInvalidResourceHandle);
+  if (!emu_is_device(to, n)) emu_count_download();
   const bool pageable_source =
       !emu_is_device(from, n) && !emu_is_pinned(from, n);
   const bool pageable_target = !emu_is_device(to, n) && !emu_is_pinned(to, n);
@@ -417,7 +418,7 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t n,
 }
 
 cudaError_t cudaMemsetAsync(void *p, int v, size_t n, cudaStream_t stream) {
-  EMU_ENTER(cudaErrorUnknown);
+  EMU_ENTER_OR_SKIP(cudaErrorUnknown);
   if (n == 0) return call.error(cudaSuccess);
   if (!emu_is_device(p, n)) return call.error(cudaErrorInvalidValue);
   return call.error(emu_enqueue(stream, "fill", [=] { memset(p, v, n); }));
@@ -479,7 +480,7 @@ cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t stream) {
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t e, unsigned) {
-  EMU_ENTER(cudaErrorUnknown);
+  EMU_ENTER_OR_SKIP(cudaErrorUnknown);
   cudaStream_t s = stream_of(stream);
   if (!e || !s) return call.error(cudaErrorInvalidResourceHandle);
   if (e->in) { /* the stream joins the capture */
@@ -501,7 +502,7 @@ cudaError_t cudaEventQuery(cudaEvent_t e) {
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t e) {
-  EMU_ENTER(cudaErrorUnknown);
+  EMU_ENTER_OR_SKIP(cudaErrorUnknown);
   if (!e) return call.error(cudaErrorInvalidResourceHandle);
   if (e->in) return call.error(cudaErrorCapturedEvent);
   const uint64_t until = e->recorded;

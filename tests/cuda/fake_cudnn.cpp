@@ -4,6 +4,7 @@
  * Workspaces are asked for and overwritten at each run. What the real library
  * supports it alone can say: see plans.c, which asks it. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <algorithm>
@@ -19,8 +20,18 @@ struct cudnnContext {
 namespace {
 
 thread_local std::string last_text;
-typedef std::vector<std::shared_ptr<const dnn_program>> program_list;
-program_list &programs = *new program_list; /* never destroyed */
+
+/* For CUDA_EMU_REPORT: how plans came to be, and what ran. */
+enum { N_ENGINES = 3 };
+int64_t searches, plans_read, runs[N_ENGINES];
+
+void report(void) {
+  fprintf(stderr,
+          "fake cudnn: %lld searches, %lld plans read, runs of engines: %lld "
+          "%lld %lld\n",
+          (long long)searches, (long long)plans_read, (long long)runs[0],
+          (long long)runs[1], (long long)runs[2]);
+}
 
 cudnnStatus_t fail(cudnnStatus_t status, const std::string &text) {
   last_text = text;
@@ -84,19 +95,21 @@ void need(const dnn_descriptor *d, int attribute, const char *what) {
     throw dnn_error{CUDNN_STATUS_BAD_PARAM, std::string(what) + " is not set"};
 }
 
-/* {"fake": n, "version": v}: good in this process only. */
+/* {"fake": version, "engine": e, "program": ...} */
 void read_plan(dnn_descriptor *plan) {
   const dnn_attribute &a =
       plan->attributes[CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION];
   const std::string text((const char *)a.bytes.data(), a.bytes.size());
-  int id = -1;
   size_t version = 0;
-  if (sscanf(text.c_str(), "{\"fake\": %d, \"version\": %zu}", &id, &version) !=
-          2 ||
-      version != CUDNN_VERSION || id < 0 || id >= (int)programs.size())
+  int engine = -1, at = 0;
+  if (sscanf(text.c_str(), "{\"fake\": %zu, \"engine\": %d, \"program\": \"%n",
+             &version, &engine, &at) != 2 ||
+      version != CUDNN_VERSION || engine < 0 || engine >= N_ENGINES || !at)
     throw dnn_error{CUDNN_STATUS_SERIALIZATION_VERSION_MISMATCH,
                     "a plan of another version"};
-  plan->program = programs[(size_t)id];
+  plan->program = dnn_read(text.substr((size_t)at));
+  plan->engine = engine;
+  plans_read++;
 }
 
 void finalize_plan(dnn_descriptor *d) {
@@ -111,11 +124,7 @@ void finalize_plan(dnn_descriptor *d) {
 
 void finalize_graph(dnn_descriptor *d) {
   need(d, CUDNN_ATTR_OPERATIONGRAPH_OPS, "the list of operations");
-  auto p = std::make_shared<dnn_program>(
-      *dnn_compile(children(d, CUDNN_ATTR_OPERATIONGRAPH_OPS)));
-  p->id = (int)programs.size();
-  programs.push_back(p);
-  d->program = p;
+  d->program = dnn_compile(children(d, CUDNN_ATTR_OPERATIONGRAPH_OPS));
 }
 
 void finalize_pack(const dnn_descriptor *d) {
@@ -161,7 +170,6 @@ void finalize(dnn_descriptor *d) {
  */
 
 /* Three engines: tensor cores, plain but not deterministic, plain. */
-enum { N_ENGINES = 3 };
 
 template <class T>
 cudnnStatus_t give(const std::vector<T> &v, int64_t n, int64_t *got,
@@ -184,6 +192,7 @@ cudnnStatus_t get_engines(const dnn_descriptor *d, int64_t n, int64_t *got,
     c->finalized = true;
   }
   if (got) *got = n ? k : (int64_t)N_ENGINES;
+  searches++;
   return CUDNN_STATUS_SUCCESS;
 }
 
@@ -208,10 +217,10 @@ cudnnStatus_t get_notes(const dnn_descriptor *d, int64_t n, int64_t *got,
 
 cudnnStatus_t get_json(const dnn_descriptor *d, int64_t n, int64_t *got,
                        void *out) {
-  char text[80];
-  const int k = snprintf(text, sizeof text, "{\"fake\": %d, \"version\": %zu}",
-                         d->program->id, (size_t)CUDNN_VERSION);
-  return give(std::vector<char>(text, text + k), n, got, out);
+  const std::string text = "{\"fake\": " + std::to_string(CUDNN_VERSION) +
+                           ", \"engine\": " + std::to_string(d->engine) +
+                           ", \"program\": \"" + dnn_write(*d->program) + "\"}";
+  return give(std::vector<char>(text.begin(), text.end()), n, got, out);
 }
 
 cudnnStatus_t get(const dnn_descriptor *d, int attribute, int64_t n,
@@ -302,6 +311,10 @@ cudnnStatus_t execute(cudnnHandle_t h, const dnn_descriptor *plan,
     throw dnn_error{CUDNN_STATUS_BAD_PARAM_SIZE_INSUFFICIENT,
                     "the workspace is too small, or not of the device"};
   const values kept = keep_values(*p, at);
+  runs[plan->engine]++;
+  /* The later in the list, the faster: heuristics are wrong here. */
+  for (int i = plan->engine; i < N_ENGINES - 1; i++)
+    emu_enqueue(h->stream, "a slow engine", [] {});
   const cudaError_t e = emu_enqueue(h->stream, "cudnn", [=] {
     values copy = kept;
     dnn_pointers all = at;
@@ -352,6 +365,7 @@ cudnnStatus_t cudnnCreate(cudnnHandle_t *h) {
   DNN_ENTER;
   if (!emu_get_settings()->cudnn)
     return fail(CUDNN_STATUS_NOT_INITIALIZED, "no cuDNN for this test");
+  if (getenv("CUDA_EMU_REPORT")) atexit(report);
   *h = new cudnnContext{nullptr, emu_device()};
   emu_count_live(1);
   return CUDNN_STATUS_SUCCESS;

@@ -1,9 +1,9 @@
 #!/bin/bash
 # refusals.sh -- every way in which a GPU can be missing is one clear sentence,
 # and --device auto goes on with the CPU. The emulator plays the machines.
-#   refusals.sh SOTA_LUA EMULATED_PLUGIN PLUGIN_WITHOUT_ITS_LIBRARY
+#   refusals.sh SOTA_LUA EMULATED_PLUGIN PLUGIN_WITHOUT_ITS_LIBRARY OLD_PLUGIN
 set -u
-sota=$1 plugin=$2 bare=$3 failures=0
+sota=$1 plugin=$2 bare=$3 old=$4 failures=0
 print_device='print((require "sota.core".get "device"))'
 
 # refuses WHAT PATTERN VARIABLE=VALUE...: --device cuda is an error that says
@@ -37,6 +37,8 @@ refuses "not a plugin" "libm.so.6 is not a module of sota-lua" \
   SOTA_CUDA_PLUGIN=libm.so.6
 refuses "no cuDNN" "libcudnn_of_this_test.so.9 is not installed" \
   "SOTA_CUDA_PLUGIN=$bare"
+refuses "another version" "was built for another version of sota-lua" \
+  "SOTA_CUDA_PLUGIN=$old"
 emulated "no driver" "no NVIDIA driver is installed" CUDA_EMU_DRIVER=0
 emulated "driver too old" \
   "driver is too old: it is for CUDA 12.0, and 13.0 is needed" \

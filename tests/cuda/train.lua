@@ -1,9 +1,9 @@
 -- train.lua -- the same small training on the CPU and on another device: the
--- same losses, step by step, and the same weights at the end.
---   sota-lua tests/cuda/train.lua [DEVICE]
+-- same losses, step by step.
+--   sota-lua tests/cuda/train.lua [DEVICE] [STEPS]
 require "sota.all"
 local core = require "sota.core"
-local device = arg[1] or "cuda"
+local device, steps = arg[1] or "cuda", tonumber(arg[2] or 4)
 
 local function run(on, precision)
   core.set("device", on)
@@ -20,7 +20,7 @@ local function run(on, precision)
   local losses = {}
   local Stop = Callback{name = "stop", after_batch = function(_, l)
     losses[#losses + 1] = l.loss
-    if #losses == 4 then error(core.cancel.fit) end
+    if #losses == steps then error(core.cancel.fit) end
   end}
   learn:fit_one_cycle(1, 1e-3, {cbs = Stop})
   return losses
@@ -30,7 +30,7 @@ local failures = 0
 for _, precision in ipairs{"f32", "bf16"} do
   local want, got = run("cpu", precision), run(device, precision)
   local room = precision == "f32" and 2e-3 or 5e-2
-  for i = 1, 4 do
+  for i = 1, steps do
     local off = math.abs(want[i] - got[i])
     print(("%s step %d: cpu %.6f, %s %.6f"):format(precision, i, want[i], device, got[i]))
     if not (off <= room * want[i]) then failures = failures + 1 end

@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   snprintf(outer, sizeof outer, "%s/a", fuzz_folder());
   snprintf(target, sizeof target, "%s/b", outer);
   (void)mkdir(outer, 0700);
-  (void)!sl_unpack(fuzz_file(data, size), target);
+  (void)!sl_unpack(fuzz_file(data, size), target, NULL, NULL);
   if (sl_remove_tree(target) != SL_OK || entries(outer) != 2 ||
       entries(fuzz_folder()) != 3)
     abort();

@@ -10,7 +10,7 @@ shift
 build=build-fuzz
 mkdir -p $build/crashes
 if ! { CC=clang cmake -S . -B $build -G Ninja -DSL_FUZZ=ON -DSL_TESTS=OFF \
-  -DSL_WERROR=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo &&
+  -DSL_CUDA=OFF -DSL_WERROR=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo &&
   ninja -j2 -C $build; } >$build/build.log 2>&1; then
   tail -50 $build/build.log
   exit 1

@@ -1,10 +1,11 @@
 #!/bin/bash
 # check.sh -- proves the CUDA backend on the GPU of this machine, and writes
 # gpu-report.md. Wants a build with the backend (cmake -S . -B build &&
-# ninja -C build). Under ten minutes.
+# ninja -C build). Under ten minutes: what takes longer is stopped, and has
+# failed.
 #   tests/gpu/check.sh [BUILD_DIR]
-# With SOTA_CUDA_PLUGIN=BUILD_DIR/tests/sota_cuda_emu.so it tries itself out on
-# the emulated GPU.
+# With SOTA_CUDA_PLUGIN=BUILD_DIR/tests/sota_cuda_emu.so SLOW=20 STEPS=4 it
+# tries itself out on the emulated GPU.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 build=${1:-build} report=gpu-report.md failures=0
@@ -26,7 +27,7 @@ step() {
   say "" && say "## $name" && say '```'
   "$@" >"$work/log" 2>&1
   status=$?
-  tail -n 15 "$work/log" | tee -a "$report"
+  tail -n "${lines:-15}" "$work/log" | tee -a "$report"
   say '```'
   if [ $status -eq 77 ]; then
     say "skipped"
@@ -38,20 +39,42 @@ step() {
   fi
 }
 
+# limited SECONDS COMMAND...: SLOW times as long, for the emulated GPU.
+limited() {
+  timeout $(($1 * ${SLOW:-1})) "${@:2}"
+}
+
 device() {
   "$sota" --device cuda --doctor | sed -n '/^devices/,/^$/p'
   command -v nvidia-smi >/dev/null && nvidia-smi
   return 0
 }
 
+# As cuDNN sees it: what tests/cuda/profiles.h has from data sheets.
+properties() {
+  limited 30 "$build/bin/properties"
+}
+
+steps() {
+  limited 60 "$sota" --device cuda "$@" tests/gpu/steps.lua "${STEPS:-12}"
+}
+
 same_bits() {
-  local n=${STEPS:-12}
-  SOTA_CUDA_DETERMINISTIC=1 "$sota" --device cuda tests/gpu/steps.lua "$n" \
-    >"$work/a" || return 1
-  SOTA_CUDA_DETERMINISTIC=1 "$sota" --device cuda tests/gpu/steps.lua "$n" \
-    >"$work/b" || return 1
+  steps --deterministic >"$work/a" || return 1
+  steps --deterministic >"$work/b" || return 1
   tail -n 3 "$work/a"
   diff "$work/a" "$work/b" && echo "two runs: the same bits"
+}
+
+# Engines of cuDNN that are timed, then read from disk: the training goes on as
+# it does with those of the heuristics, to rounding.
+timed_engines() {
+  local i
+  export SOTA_CUDA_TUNE=1 SOTA_CUDA_PLANS=$work/plans SOTA_CUDA_TF32=0
+  for i in timed read; do
+    limited 90 "$sota" --device cuda tests/cuda/train.lua cuda || return 1
+    echo "$i: $(find "$work/plans" -type f | wc -l) plans are kept"
+  done
 }
 
 # The most memory in use does not grow after the third step.
@@ -63,7 +86,7 @@ flat_memory() {
 sanitizer() {
   command -v compute-sanitizer >/dev/null ||
     { echo "compute-sanitizer is not installed"; return 77; }
-  compute-sanitizer --error-exitcode 1 "$sota" --device cuda \
+  limited 120 compute-sanitizer --error-exitcode 1 "$sota" --device cuda \
     tests/gpu/steps.lua 2 32 4
 }
 
@@ -71,13 +94,17 @@ sanitizer() {
 say "# The CUDA backend on this machine"
 say ""
 say "$(date -u +%F), $("$sota" -v 2>&1 | head -n 1), commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown)"
+lines=60
 step "Device" device
+step "Its properties, as cuDNN sees them" properties
+lines=15
 step "Every operation against the CPU, f32 and bf16" \
-  env SOTA_CUDA_TF32=0 "$build/tests/test_device"
+  limited 180 env SOTA_CUDA_TF32=0 "$build/tests/test_device"
 step "A training on the CPU and on the GPU" \
-  env SOTA_CUDA_TF32=0 "$sota" tests/cuda/train.lua cuda
+  limited 90 env SOTA_CUDA_TF32=0 "$sota" tests/cuda/train.lua cuda
+step "Engines of cuDNN that are timed" timed_engines
 step "Determinism" same_bits
-step "Memory" flat_memory
+step "Memory stays flat" flat_memory
 step "compute-sanitizer" sanitizer
 say ""
 say "$failures failed"

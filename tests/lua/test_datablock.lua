@@ -197,6 +197,22 @@ check.test("options", function()
     .. "'min_scale'?", data.aug_transforms, {min_scal = 1})
 end)
 
+check.test("crops that are enlarged: a warning", function()
+  local function told(item, min_scale)
+    local lines, old = {}, warn
+    local restore <close> = setmetatable({}, {__close = function() warn = old end})
+    warn = function(text) lines[#lines + 1] = text end
+    data.DataBlock{item_tfms = data.Resize(item), batch_tfms =
+      data.aug_transforms{size = 32, min_scale = min_scale}}:dataloaders(path,
+      {workers = 0}):close()
+    return table.concat(lines)
+  end
+  assert(told(32, 0.75):find("enlarged to 32", 1, true), told(32, 0.75))
+  assert(told(32, 0.75):find("such as Resize(37)", 1, true))
+  check.equal(told(37, 0.75), "")
+  check.equal(told(32, 1), "")
+end)
+
 check.test("images of several sizes need Resize", function()
   check.fails("add Resize(size) or RandomResizedCrop(size)", function()
     data.DataBlock{}:dataloaders(path, {workers = 0})

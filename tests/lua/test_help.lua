@@ -161,6 +161,17 @@ check.test("objects: the methods of their class", function()
   contains(printed "Interpretation", "most_confused")
 end)
 
+check.test("help() alone: what scripts call, no line wider than the terminal",
+  function()
+    local all = printed()
+    for line in all:gmatch "[^\n]+" do
+      if #line > 80 then error(("too wide: %q"):format(line)) end
+    end
+    contains(all, "Resize")
+    contains(all, "Callbacks\n  ")
+    check.equal(all:find("unpack_recorder", 1, true), nil)
+  end)
+
 check.test("no help: a suggestion, or where the word stands", function()
   contains(printed "conv2", "did you mean 'conv2d'")
   contains(printed(12), "no help")

@@ -117,6 +117,35 @@ check.test("killed again and again", function()
   clear(folder)
 end)
 
+check.test("a report has what was before the end of the earlier process", function()
+  local report
+  local o = {cbs = function()
+    report = Report{fname = folder .. ".html", results = false}
+    return report
+  end}
+  clear(folder)
+  script(nil, o)
+  local want = report.record.recorder
+  check.equal({#want.losses, #want.values}, {35, 5})
+  for _, at in ipairs{{batch = 5}, {batch = 21}, {batch = 29}, {epoch = 2},
+                      {epoch = 4}} do
+    clear(folder)
+    script(at, o)
+    script(nil, o)
+    local got = report.record.recorder
+    for _, series in ipairs{"losses", "lrs", "moms", "iters", "names"} do
+      check.equal(got[series], want[series], series)
+    end
+    for i, row in ipairs(want.values) do
+      check.equal({got.values[i].epoch, got.values[i].valid_loss},
+        {row.epoch, row.valid_loss})
+    end
+    check.equal(report.record.n_epoch, 5)
+  end
+  clear(folder)
+  os.remove(folder .. ".html")
+end)
+
 local function newest()
   local list = core.list_dir(folder) -- the last one is the lock
   return folder .. "/" .. list[#list - 1]

@@ -13,7 +13,8 @@
 -- methods. What the loop itself looks at: order (0; those below 50 come before
 -- the recorder), run_train and run_valid (false: not for those batches), run
 -- (false: not at all). What lr_find looks at: trial (false: not in its trial
--- run). configure(self, spec, learn) is called when a fit begins. What a
+-- run). configure(self, spec, learn) is called when a fit begins,
+-- skipped_fit(self, learn) when a checkpoint says that it was done before. What a
 -- checkpoint keeps: the fields that are listed in `state` (numbers, strings,
 -- booleans), and tensors(self), a list of tensors that it fills again. A
 -- callback without options or state of its own can also be a plain table:

@@ -241,6 +241,9 @@ function Checkpoint:skip(learn, s)
   run_state.restore_fields(learn.cbs, s)
   run_state.restore_history(learn.history, s.meta.history)
   learn.history_begun = learn.history ~= nil
+  for _, cb in ipairs(learn.cbs) do
+    if cb.skipped_fit then cb:skipped_fit(learn) end
+  end
   run_state.close(s)
   self.pending = nil
 end

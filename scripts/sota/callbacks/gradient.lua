@@ -1,6 +1,7 @@
 -- callbacks/gradient.lua -- between backward and the optimiser's step.
 local core = require "sota.core"
 local base = require "sota.callbacks.base"
+local guard = require "sota.train.guard"
 
 local gradient = {}
 
@@ -24,12 +25,17 @@ gradient.GradientAccumulation = base.Callback{
 }
 
 --- GradientClip(max_norm = 1): scales all gradients down together when their
---- norm is larger. A norm that is not finite ends the run, with exit code 3.
+--- norm is larger. A norm that is not finite ends the run with exit code 3, or
+--- the batch is left out: Learner's option nan.
 ---@example learn:fit(1, {cbs = GradientClip(1)})
 gradient.GradientClip = base.Callback{
   name = "GradientClip", order = 11,
   options = {{"max_norm", "number", 1, min = 0}},
-  before_step = function(self, learn) learn.opt:clip(self.max_norm) end,
+  before_step = function(self, learn)
+    local ok, why = pcall(learn.opt.clip, learn.opt, self.max_norm)
+    if ok or learn.guarded and guard.is_divergence(why) then return end
+    error(why, 0) -- where there is a guard, it sees and says more
+  end,
 }
 
 return gradient

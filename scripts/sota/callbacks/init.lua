@@ -8,7 +8,8 @@ local callbacks = {Callback = base.Callback}
 
 for _, file in ipairs{"gradient", "mixup", "cutmix", "guard", "log", "short",
                       "progressive", "tracker", "ema", "norm", "lookahead",
-                      "train_for", "checkpoint", "report", "tensorboard"} do
+                      "train_for", "checkpoint", "report", "tensorboard",
+                      "activations"} do
   for name, class in pairs(require("sota.callbacks." .. file)) do
     callbacks[name] = class
   end

@@ -160,6 +160,22 @@ local function look_at_samples(self, learn)
   end)
 end
 
+-- Rows and batches of another recorder (of an earlier process) go behind ours;
+-- their times are not known.
+local function append(self, from)
+  local ours = self.record.recorder
+  local epochs, batches = #ours.values, #ours.losses
+  for _, series in ipairs{"losses", "lrs", "moms"} do
+    table.move(from[series], 1, #from[series], #ours[series] + 1, ours[series])
+  end
+  for i, values in ipairs(from.values) do
+    local row = {}
+    for k, v in pairs(values) do row[k] = v end
+    row.epoch = epochs + i
+    ours.values[row.epoch], ours.iters[row.epoch] = row, batches + from.iters[i]
+  end
+end
+
 -- --- events -------------------------------------------------------------------
 
 local function folder_of(path) return path:match "^(.+)/[^/]*$" end
@@ -174,7 +190,8 @@ function Report:configure(spec, learn)
   r.model_text = tostring(learn.model)
   r.model_line = ("%s, %d parameters"):format(r.model_text:match "^[^\n(]+",
     (learn.model:count()))
-  self.before = {epochs = #r.recorder.values, batches = #r.recorder.losses}
+  self.before = {epochs = #r.recorder.values}
+  self.spec = spec -- Checkpoint has not said yet whether this fit goes on
   self.fitting, self.planned = true, r.n_epoch + spec.n_epoch
   r.n_epoch = self.planned
   look_at_samples(self, learn)
@@ -183,6 +200,23 @@ function Report:configure(spec, learn)
   local ok, why = pcall(write, self)
   if not ok then check.fail("Report: %s", why) end
   self.proved = true
+end
+
+-- A fit that an earlier process had done: Checkpoint tells.
+function Report:skipped_fit(learn)
+  self.record = self.record or new_record(self)
+  append(self, learn.recorder)
+  self.record.recorder.names = learn.recorder.names
+  self.record.n_epoch = self.record.n_epoch + #learn.recorder.values
+end
+
+function Report:before_fit(learn)
+  local state = self.fitting and self.spec.start_state
+  self.spec = nil
+  if not state then return end
+  local names = learn.recorder.names
+  append(self, core.unpack_recorder(state.recorder, names))
+  self.record.recorder.names = names
 end
 
 local clock = core.profile.clock
@@ -280,7 +314,7 @@ end
 local function look_at_results(self, learn)
   local r, dl = self.record, learn.dls.valid
   if not (self.results and dl) then return end
-  local held <close> = hold(learn, {quiet = true})
+  local held <close> = hold(learn, {})
   try(self, "Confusion", function()
     local interp = require "sota.interpretation".from_learner(learn)
     local closing <close> = setmetatable({}, {__close = function()

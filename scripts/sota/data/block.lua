@@ -81,7 +81,9 @@ local function open_files(self, source)
       check.describe(list))
   end
   local files, kept = core.data.files(), {}
+  local line <close> = core.progress("opening", #list, "items")
   for i = 1, #list do
+    if i % 256 == 0 then line:update(i) end
     local item = type(list) == "userdata" and list:path(i) or list[i]
     local path = item
     if self.get_x then path = self.get_x(item) end
@@ -106,7 +108,9 @@ local function label_files(self, files, list)
     return files:label_by_folder(1)
   end
   local multi = self.blocks[2].multi
+  local line <close> = core.progress("labelling", #files, "files")
   for i = 1, #files do
+    if i % 256 == 0 then line:update(i) end
     local label = self.get_y(list and list[i] or files:path(i))
     if type(label) == "number" then label = tostring(label) end
     if type(label) == "table" and multi then
@@ -157,6 +161,22 @@ local function open(self, source, o)
   return common, train, valid
 end
 
+-- Random crops that are enlarged are less sharp than the whole images of
+-- validation: a network that has only seen the one is worse at the other.
+local function warn_of_enlarged_crops(self, train)
+  local item = train.source:size()
+  for _, t in ipairs(self.batch_tfms) do
+    local o = t.options or {}
+    local size, least = tonumber(o.size), tonumber(o.min_scale)
+    if size and least and least < 1 and item <= size then
+      local wanted = math.ceil(size / math.sqrt(least))
+      warn(("item images of %d pixels are cropped and enlarged to %d for "
+        .. "training, but not for validation: accuracy suffers; take items of at "
+        .. "least %d, such as Resize(%d)"):format(item, size, wanted, wanted))
+    end
+  end
+end
+
 local function one(common, own)
   local o = {}
   for k, v in pairs(common) do o[k] = v end
@@ -181,6 +201,7 @@ function DataBlock:dataloaders(source, options)
   if drop == nil then drop = o.shuffle end
   local first = one(common, {rows = train, train = true, bs = o.bs,
     shuffle = o.shuffle, drop_last = drop, name = "train"})
+  warn_of_enlarged_crops(self, first)
   loaders.measure(first)
   common.augment = first.augment
   local second = one(common, {rows = valid, train = false,
@@ -227,6 +248,8 @@ local folder_arguments = check.spec("ImageDataLoaders.from_folder", {
 --- valid_pct, path/<class>/... and a random share for validation.
 ---@param path string
 ---@param options? table item_tfms, batch_tfms, bs, valid_pct, seed, ...
+---@field train? string the folder of the training images
+---@field valid? string the folder of the validation images
 ---@example ImageDataLoaders.from_folder(path, {valid = "val", item_tfms = Resize(32), bs = 8})
 function block.ImageDataLoaders.from_folder(...)
   local a = folder_arguments(...)

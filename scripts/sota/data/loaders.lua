@@ -111,7 +111,8 @@ function DataLoader:spec(epoch_of)
     batches = function(epoch, start)
       local step, _, _, closing = self:batches(epoch_of(epoch), start + 1)
       return function()
-        local i, x, y = step()
+        local i, x, y, rows = step()
+        self.rows_now = rows -- of the batch that is worked on
         if i then return x, y end
       end, closing
     end,
@@ -336,10 +337,13 @@ function loaders.measure(train)
   if not train.augment:needs_statistics() then return end
   local parts, wanted = {}, batches_to_measure(train.o.batch_tfms)
   local h, w = train:size()
+  local line <close> = core.progress("measuring for Normalize",
+    math.min(wanted, #train), "batches")
   for _, x, _, rows in train.source:batches(1) do
     local mean, std = train.augment:measure(x, {seed = train.seed, epoch = 1,
       items = rows:totable(), train = true})
     parts[#parts + 1] = {n = x:shape(1) * h * w, mean = mean, std = std}
+    line:update(#parts)
     if #parts == wanted then break end
   end
   if #parts < 2 then return end

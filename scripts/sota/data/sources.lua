@@ -24,12 +24,16 @@ sources.URLs = setmetatable({
     check.did_you_mean(tostring(name), names))
 end})
 
--- A progress line for functions that are told (done, total).
-local function teller(label, unit, scale)
-  local line
+-- A progress line for functions that are told (done, total). The total of a
+-- download may be known only later.
+local function teller(label, unit)
+  local line, of
   return function(done, total)
-    line = line or core.progress(label, (total or 0) // scale, unit)
-    line:update(done // scale)
+    if not line or total ~= of then
+      if line then line:clear() end
+      line, of = core.progress(label, total or 0, unit), total
+    end
+    line:update(done)
   end, function() if line then line:clear() end end
 end
 
@@ -42,10 +46,19 @@ end
 function sources.untar_data(url, options)
   local o = {}
   for k, v in pairs(options or {}) do o[k] = v end
-  local tell, clear = teller("downloading", "MB", 1000000)
-  o.progress = o.progress or tell
+  local name = url:match "[^/]*$"
+  local fetched, clear_fetched = teller("downloading " .. name, "B")
+  local unpacked, clear_unpacked = teller("unpacking " .. name, "B")
+  local first = true
+  o.progress = o.progress or fetched
+  o.unpacking = o.unpacking or function(...)
+    if first then clear_fetched() end
+    first = false
+    unpacked(...)
+  end
   local ok, folder = pcall(core.data.untar, url, o)
-  clear()
+  clear_fetched()
+  clear_unpacked()
   if not ok then error(folder, 0) end
   return folder
 end
@@ -56,7 +69,7 @@ end
 ---@example demo_data()
 function sources.demo_data()
   local folder = core.data.cache_dir() .. "/demo-1"
-  local tell, clear = teller("rendering the demo data set", "img", 1)
+  local tell, clear = teller("rendering the demo data set", "img")
   local ok, why = pcall(core.data.demo, folder, {progress = tell})
   clear()
   if not ok then error(why, 0) end

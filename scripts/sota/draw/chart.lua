@@ -72,6 +72,16 @@ function Chart:bars(values, options)
   return add(self, "bars", xs, values, options)
 end
 
+--- An image whose edges are at these values of the axes; its first row is at the
+--- top.
+---@param image tensor (H, W, 3)
+---@param edges {x0: number, x1: number, y0: number, y1: number}
+---@example chart:image(sota.zeros(2, 3, 3), {x0 = 0, x1 = 3, y0 = 0, y1 = 2})
+function Chart:image(image, edges)
+  return add(self, "image", {edges.x0, edges.x1}, {edges.y0, edges.y1},
+    {image = image:keep(), colour = style.paper})
+end
+
 -- --- axes ---------------------------------------------------------------------
 
 -- The least and the largest of the finite values under `key` ("xs", "ys").
@@ -306,6 +316,12 @@ function draw_series.bars(self, c, s, number)
   end
 end
 
+function draw_series.image(self, c, s)
+  local x0, y0 = self:place(s.xs[1], s.ys[1])
+  local x1, y1 = self:place(s.xs[2], s.ys[2])
+  c:image(s.image, x0, y1, x1 - x0, y0 - y1)
+end
+
 --- Draws the chart into a part of a picture.
 ---@param canvas userdata the picture's canvas
 ---@param x number
@@ -336,20 +352,28 @@ end
 ---@example chart:line({1, 2}, {1, 2}):picture()
 function Chart:picture() return Chart.panels({self}) end
 
---- Several charts in one picture, in rows of `ncol`: 2, or 3 for three.
+-- At the prompt a chart shows itself.
+function Chart:__show() return self:picture():__show() end
+
+--- Several charts in one picture, in rows of `ncol`: 2, or 3 for three. heading
+--- stands above them.
 ---@param charts Chart[]
----@param options? {ncol: integer, title: string}
+---@param options? {ncol: integer, title: string, heading: string}
 ---@return Picture
 ---@example sota.draw.Chart.panels{chart}
 function Chart.panels(charts, options)
-  local ncol = math.min(options and options.ncol or #charts == 3 and 3 or 2,
-    #charts)
+  local o = options or {}
+  local ncol = math.min(o.ncol or #charts == 3 and 3 or 2, #charts)
   local nrow = (#charts + ncol - 1) // ncol
   local w, h = charts[1].width, charts[1].height
-  local pic = Picture.new(ncol * w, nrow * h,
-    options and options.title or charts[1].title)
+  local top = o.heading and 30 or 0
+  local pic = Picture.new(ncol * w, top + nrow * h, o.title or charts[1].title)
+  if o.heading then
+    pic.canvas:text(10, 8, o.heading, style.with(style.title,
+      {lines = 1, width = ncol * w - 20}))
+  end
   for i, chart in ipairs(charts) do
-    chart:draw(pic.canvas, (i - 1) % ncol * w, (i - 1) // ncol * h, w, h)
+    chart:draw(pic.canvas, (i - 1) % ncol * w, top + (i - 1) // ncol * h, w, h)
   end
   pic.charts = charts
   return pic

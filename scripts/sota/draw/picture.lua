@@ -129,6 +129,42 @@ function Picture:show()
   return self
 end
 
+-- The command that opens a file in a window of its own.
+local function opener()
+  local function has(command)
+    return (os.execute("command -v " .. command .. " >/dev/null 2>&1"))
+  end
+  for _, command in ipairs{"xdg-open", "open", "wslview"} do
+    if has(command) then return command, has "setsid" end
+  end
+end
+
+-- X11, Wayland, or a system that has one window system of its own.
+local function has_display(command)
+  local function set(name) return (os.getenv(name) or "") ~= "" end
+  return command ~= "xdg-open" or set "DISPLAY" or set "WAYLAND_DISPLAY"
+end
+
+--- Opens the picture in the desktop's viewer (xdg-open), as the file it was saved
+--- as, or a temporary one. Where there is none it says so, and where the file is.
+---@return Picture self
+---@example pic:save "seen.png" -- pic:open() shows it in a window
+function Picture:open()
+  local path = self.path or save_temporary(self)
+  local command, apart = opener()
+  if not command then
+    print(("There is no xdg-open here to show it with (apt-get install "
+      .. "xdg-utils); the picture is %s"):format(path))
+  elseif not has_display(command) then
+    print(("There is no display here to show it on; the picture is %s")
+      :format(path))
+  else -- apart: Ctrl-C at the prompt is not for the viewer
+    os.execute(("%s%s '%s' >/dev/null 2>&1 </dev/null &"):format(
+      apart and "setsid " or "", command, (path:gsub("'", "'\\''"))))
+  end
+  return self
+end
+
 function Picture:__tostring()
   local w, h = self:size()
   return ("%s: a picture of %d x %d; pic:save \"x.png\" writes it%s"):format(

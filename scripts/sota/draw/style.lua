@@ -63,4 +63,23 @@ function style.shade(share)
   return opaque(rgb)
 end
 
+-- Five colours of cividis (Nunez, Anderton and Renslow, 2018), whose lightness
+-- and hue grow evenly for any colour vision.
+local scale = {{0x00, 0x22, 0x4e}, {0x41, 0x4d, 0x6b}, {0x7c, 0x7b, 0x78},
+               {0xbc, 0xae, 0x6c}, {0xfe, 0xe8, 0x38}}
+
+--- The colour of a share from 0 (dark blue) to 1 (yellow) as r, g, b from 0 to
+--- 255.
+---@param share number
+---@return integer r, integer g, integer b
+function style.scale(share)
+  local at = math.max(0, math.min(1, share)) * (#scale - 1)
+  local i = math.min(math.floor(at), #scale - 2)
+  local low, high, rgb = scale[i + 1], scale[i + 2], {}
+  for c = 1, 3 do
+    rgb[c] = math.floor(low[c] + (high[c] - low[c]) * (at - i) + 0.5)
+  end
+  return table.unpack(rgb)
+end
+
 return style

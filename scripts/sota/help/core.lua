@@ -154,6 +154,14 @@ function core.progress(label, total, unit) end
 ---@example sota.sleep(0.01)
 function core.sleep(seconds) end
 
+--- How many elements are in each of the equal parts of low to high; what is
+--- outside counts nowhere, as in torch.histc.
+---@param t Tensor
+---@param options? {bins: integer, low: number, high: number} 40, 0, 10
+---@return Tensor counts i32 (bins)
+---@example sota.histogram(sota.randn(1000), {bins = 20, low = -3, high = 3})
+function core.histogram(t, options) end
+
 --- Seconds as in the table of epochs: 00:07, 1:02:03.
 ---@param seconds number
 ---@return string

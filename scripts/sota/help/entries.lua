@@ -5,7 +5,7 @@
 -- An entry: {name = "Learner:fit", short = "fit", kind =, value =, args = names
 -- of arguments, params =, options = list of {name, help, type, default, min, max,
 -- names, required}, returns =, help =, example =, page =, object =, group =,
--- same_as = the entry it is another name of}.
+-- same_as = the entry it is another name of, inner = not for help()'s list}.
 local core = require "sota.core"
 local check = require "sota.check"
 local groups = require "sota.help.groups"
@@ -308,7 +308,8 @@ local function add_group(group, tfms, ops)
     if not group.hidden[short] then
       local e = {name = prefix_of(group, short) .. short, short = short:match "[%w_]+$",
                  value = group.values[short], object = group.object,
-                 title = group.title, page = group.pages[short] or group.page}
+                 title = group.title, page = group.pages[short] or group.page,
+                 inner = group.inner}
       if group.title == "Operations" then
         add_described(e, ops[short], "operation")
       elseif group.title == "Data" and tfms[short] then

@@ -3,11 +3,13 @@
 local core = require "sota.core"
 
 -- Fields of `values` are public but for those that begin with "_". separator is
--- ":" for methods. pages: a field's own page.
+-- ":" for methods. pages: a field's own page. inner: named, but not listed by
+-- help().
 local function group(title, prefix, page, values, o)
   o = o or {}
   return {title = title, prefix = prefix, page = page, values = values,
-          pages = o.pages or {}, hidden = o.hidden or {}, object = o.object}
+          pages = o.pages or {}, hidden = o.hidden or {}, object = o.object,
+          inner = o.inner}
 end
 
 local function all_of(lazy, names)
@@ -69,6 +71,7 @@ local pages = {show_batch = "pictures.md", show_results = "pictures.md",
   show_filters = "pictures.md", show_tta = "pictures.md",
   show_features = "pictures.md", show_cam = "pictures.md",
   plot_confusion_matrix = "pictures.md", plot_top_losses = "pictures.md",
+  activations = "activations.md", summary = "models.md",
   tta = "test-time-augmentation.md", tta_translate = "test-time-augmentation.md"}
 
 --- The groups, in the order of the reference.
@@ -117,7 +120,10 @@ return function()
     group("Callbacks", "", "training.md", sota.callbacks, {pages = {
       Mixup = "mixup.md", MixUp = "mixup.md", CutMix = "mixup.md",
       ProgressiveResize = "progressive-resizing.md",
-      Checkpoint = "reliability.md", LookaheadEMA = "cifar10.md"}}),
+      Checkpoint = "reliability.md", LookaheadEMA = "cifar10.md", ActivationStats = "activations.md"}}),
+    group("Activations", "ActivationStats:", "activations.md",
+      methods(sota.callbacks.ActivationStats), {object = "ActivationStats",
+      hidden = {configure = true, init = true, of_learner = true}}),
     group("Losses", "", "label-smoothing.md", sota.losses),
     group("Metrics", "", "metrics.md", sota.metrics),
     group("Interpretation", "Interpretation:", "metrics.md",
@@ -133,8 +139,9 @@ return function()
       {object = "Picture"}),
     group("Charts", "Chart:", "pictures.md", methods(draw.Chart),
       {object = "Chart"}),
-    group("For the library", "", "tensors.md", inside_functions()),
-    group("Smaller parts", "", "tensors.md", parts_of_core(), {pages = {
-      ["schedule.sgdr"] = "training.md"}}),
+    group("For the library", "", "tensors.md", inside_functions(),
+      {inner = true}),
+    group("Smaller parts", "", "tensors.md", parts_of_core(), {inner = true,
+      pages = {["schedule.sgdr"] = "training.md"}}),
   }
 end

@@ -8,13 +8,13 @@ local text = require "sota.help.text"
 -- Of the terminal: the prompt knows (prompt/init.lua).
 local function width() return pretty.width end
 
--- Groups of names, for help().
+-- Groups of names, for help(): those that a user's script calls.
 local function contents()
   local lines, title, row = {}, nil, {}
   local function flush()
-    if title then
+    if #row > 0 then
       lines[#lines + 1] = title .. "\n  "
-        .. text.wrapped(table.concat(row, " "), width(), "  ")
+        .. text.wrapped(table.concat(row, " "), width() - 2, "  ")
     end
     row = {}
   end
@@ -23,7 +23,7 @@ local function contents()
       flush()
       title = e.title
     end
-    row[#row + 1] = e.short
+    if not e.inner then row[#row + 1] = e.short end
   end
   flush()
   return table.concat(lines, "\n")

@@ -206,6 +206,9 @@ local DataBlock = {}
 ---@field losses number[]
 local lr_find = {}
 
+---@class ActivationStats
+local ActivationStats = {}
+
 ---@class Recorder
 ---@field losses number[]
 ---@field lrs number[]

@@ -127,6 +127,21 @@ local function option_names(tokens, last)
   return require "sota.help.names".options(value, names[#names])
 end
 
+--- The value of a name such as "learn.model", read raw; nil: none.
+---@param text string
+function complete.value_of(text)
+  local tokens = lexer.tokens(text)
+  return (chain_value(tokens, #tokens))
+end
+
+--- The names of the fields of what a text ends with: "learn", "sota.losses".
+---@param text string
+---@return string[]
+function complete.fields_of(text)
+  local v = complete.value_of(text)
+  return v ~= nil and fields(v) or {}
+end
+
 -- --- candidates ----------------------------------------------------------------
 
 local function globals()
@@ -175,6 +190,10 @@ local function candidates(text)
     return names, word, function(name) return name:find "/$" and "" or quote end
   end
   local asked = text:match "^%s*%?%s*([%w_.:]*)$"
+  local owner, part = (asked or ""):match "^(.*)[.:]([%w_]*)$"
+  if owner and complete.value_of(owner) ~= nil then
+    return complete.fields_of(owner), part
+  end
   if asked then return require "sota.help.names".all(), asked end
   local last = tokens[#tokens]
   local at_word = last and last.last == #text
@@ -198,6 +217,8 @@ local function candidates(text)
   end
   return globals(), word
 end
+
+complete.globals = globals
 
 local function matching(names, word)
   local list, seen = {}, {}

@@ -1,6 +1,7 @@
 -- prompt/init.lua -- what the prompt does with lines and values. The loop, the
 -- keys and Ctrl-C are engine/lua/repl.c's, which calls the functions here.
 local core = require "sota.core"
+local check = require "sota.check"
 local complete = require "sota.prompt.complete"
 local history = require "sota.prompt.history"
 local pretty = require "sota.prompt.pretty"
@@ -65,8 +66,11 @@ local function help_wanted(text)
     or text:match "^%s*([%a_][%w_.:]*)%s*%?%s*$"
   if not name then return nil end
   return function()
-    if name == "" then return require "sota.help"() end
-    return require "sota.help"(name)
+    local help, entries = require "sota.help", require "sota.help.entries"
+    if name == "" then return help() end
+    local value = not entries.named(name) and complete.value_of(name) or nil
+    local is_known = entries.of(value) or entries.class_of(value)
+    return help(is_known and value or name) -- a variable: what it is
   end
 end
 
@@ -78,7 +82,24 @@ function prompt.compile(text)
   pretty.width = host.width() -- it may have changed
   local help = help_wanted(text)
   piece = help and {run = help} or statement.compile(text)
+  piece.text = text
   return piece.run, piece.message
+end
+
+--- A message about a name that is nil, with the name that was likely meant.
+---@param message string
+---@return string
+function prompt.explain(message)
+  local first, rest = message:match "^([^\n]*)(.*)$"
+  local kind, name = first:match "nil value %((%a+) '([%a_][%w_]*)'%)$"
+  local names
+  if kind == "global" then
+    names = complete.globals()
+  elseif kind == "field" or kind == "method" then
+    local owner = piece.text:match("([%a_][%w_.]*)%s*[.:]%s*" .. name)
+    names = owner and complete.fields_of(owner)
+  end
+  return names and first .. check.did_you_mean(name, names) .. rest or message
 end
 
 local function note_locals()

@@ -41,6 +41,7 @@ end
 
 -- Six digits are enough to read; whole ones are all shown.
 local function float_text(v)
+  if v ~= v then return "nan" end -- printf knows a -nan too
   if v == math.floor(v) and math.abs(v) < 1e15 then return ("%.1f"):format(v) end
   return ("%.6g"):format(v)
 end
@@ -163,11 +164,13 @@ end
 ---@return string
 function pretty.show(v)
   if type(v) == "function" then return function_text(v) end
+  if v ~= v then return "nan" end
   if type(v) ~= "table" then return tostring(v) end
   local meta = debug.getmetatable(v)
   local shows = type(meta) == "table" and rawget(meta, "__show")
   if shows then return tostring(shows(v)) end
   if has_text(v) then return tostring(v) end
+  if class_name(v) then return class_name(v) end
   local text = table_text(v, 1, {})
   local name = type(meta) == "table" and rawget(meta, "__name")
   return type(name) == "string" and name .. " " .. text or text

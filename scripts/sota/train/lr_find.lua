@@ -5,6 +5,7 @@
 local core = require "sota.core"
 local check = require "sota.check"
 local curve = require "sota.train.curve"
+local guard = require "sota.train.guard"
 local snapshot = require "sota.train.snapshot"
 
 local arguments = check.spec("lr_find", {
@@ -21,7 +22,8 @@ Finder.__index = Finder
 
 function Finder:configure(spec)
   spec.valid, spec.table, spec.progress, spec.history = nil, nil, nil, nil
-  spec.metrics = {}
+  -- It is to see the rate that is too large.
+  spec.metrics, spec.nan, spec.warnings = {}, "off", false
 end
 
 function Finder:before_batch(learn)
@@ -50,20 +52,16 @@ local function for_trials(cbs)
   return list
 end
 
-local CODE_DIVERGED = 3
-
 -- The rates that were tried, and the smoothed losses.
 local function sweep(learn, a)
   local saved <close> = snapshot.of(learn)
   local line <close> = not learn.quiet
-    and core.progress("lr_find", a.num_it) or nil
+    and core.progress("lr_find", a.num_it, "batches") or nil
   learn.cbs = for_trials(learn.cbs)
   local finder = setmetatable({a = a, line = line}, Finder)
   local ok, why = pcall(learn.run_schedule, learn,
     a.num_it // math.max(1, #learn.dls.train) + 1, nil, {cbs = finder})
-  if not ok and not (type(why) ~= "string" and why.code == CODE_DIVERGED) then
-    error(why, 0)
-  end
+  if not ok and not guard.is_divergence(why) then error(why, 0) end
   return learn.recorder.lrs, learn.recorder.losses
 end
 

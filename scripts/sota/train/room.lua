@@ -4,6 +4,7 @@
 -- Two small steps are measured, one of twice as many images as the other. What
 -- the second needs more is what images need; the rest is the model's.
 local core = require "sota.core"
+local labels = require "sota.train.labels"
 
 local room = {}
 
@@ -46,7 +47,8 @@ end
 function room.fit(learn, spec)
   local ok, why = pcall(core.fit, spec)
   if ok then return end
-  if type(why) ~= "string" or not why:find("no memory on", 1, true) then error(why, 0) end
+  if type(why) ~= "string" then error(why, 0) end
+  if not why:find("no memory on", 1, true) then error(labels.explain(learn, why), 0) end
   local bs = learn.dls.train.bs
   local measured, fits = pcall(largest_batch, learn)
   local advice = measured and fits

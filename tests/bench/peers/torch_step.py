@@ -2,10 +2,11 @@
 what tests/bench/train_step.lua times. Prints one line of JSON.
 
 usage: torch_step.py [--arch A] [--size N] [--bs N] [--precision f32|bf16]
-                     [--mode eager|compile] [--steps N] [--device cpu|cuda]
+                     [--mode eager|compile|graphs] [--steps N]
+                     [--device cpu|cuda]
 
 NHWC (channels_last) and the fused AdamW, which are PyTorch's fastest; bf16 by
-autocast. Two steps before do not count.
+autocast; graphs: compiled with CUDA graphs. Steps before that do not count.
 """
 import argparse
 import json
@@ -22,7 +23,7 @@ p.add_argument("--arch", default="xresnet50")
 p.add_argument("--size", type=int, default=128)
 p.add_argument("--bs", type=int, default=64)
 p.add_argument("--precision", default="f32", choices=["f32", "bf16"])
-p.add_argument("--mode", default="eager", choices=["eager", "compile"])
+p.add_argument("--mode", default="eager", choices=["eager", "compile", "graphs"])
 p.add_argument("--steps", type=int, default=6)
 p.add_argument("--threads", type=int, default=0)
 p.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
@@ -40,7 +41,10 @@ loss_of = torch.nn.CrossEntropyLoss(label_smoothing=0.1)
 x = torch.randn(o.bs, 3, o.size, o.size).to(
     o.device, memory_format=torch.channels_last)
 y = (torch.arange(o.bs) % 10).to(o.device)
-net = torch.compile(model) if o.mode == "compile" else model
+net = model
+if o.mode != "eager":
+    net = torch.compile(model, mode="reduce-overhead"
+                        if o.mode == "graphs" else "default")
 
 
 def peak_mib():
@@ -58,7 +62,7 @@ def step():
 
 
 before = peak_mib()
-for _ in range(WARM_UP):
+for _ in range(WARM_UP if o.mode != "graphs" else 4 * WARM_UP):
     step()
 times = []
 for _ in range(o.steps):
