@@ -185,10 +185,24 @@ local function unlock(folder)
   os.remove(folder .. "/lock")
 end
 
+-- A power cut may undo some of these removals and not others, and a later fit's
+-- file must not be read without those before: the mark goes last, when the
+-- folder has been synced without the others.
+local FINISHED = "finished"
+
+local function remove_run(folder)
+  for _, name in ipairs(core.list_dir(folder) or {}) do
+    if name:find "^fit%d+.*%.safetensors" then os.remove(folder .. "/" .. name) end
+  end
+  core.write_file(folder .. "/" .. FINISHED, "")
+  os.remove(folder .. "/" .. FINISHED)
+end
+
 -- The first fit: the folder, and an earlier run that is not wanted.
 local function open_folder(self)
   lock(self.folder)
   remove_halves(self.folder)
+  if exists(self.folder .. "/" .. FINISHED) then remove_run(self.folder) end
   if self.resume or #core.list_dir(self.folder) < 2 then return end
   unlock(self.folder)
   local where = move_aside(self.folder)
@@ -360,11 +374,8 @@ function Checkpoint:after_abort() self.at = nil end
 --- The script has what it wanted: the files go, so that it begins anew when it
 --- runs again.
 function Checkpoint:finish()
-  for _, name in ipairs(core.list_dir(self.folder) or {}) do
-    if name:find "^fit%d+.*%.safetensors" then
-      os.remove(self.folder .. "/" .. name)
-    end
-  end
+  core.write_file(self.folder .. "/" .. FINISHED, "")
+  remove_run(self.folder)
   unlock(self.folder)
   os.remove(self.folder)
 end
