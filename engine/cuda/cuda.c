@@ -123,7 +123,7 @@ static sl_bf16_support bf16(void) {
   return sl_cuda.capability >= 80 ? SL_BF16_FAST : SL_BF16_NONE;
 }
 
-/* Plans are kept for either way (dnn.c). */
+/* The environment may ask for it too. Plans are kept for either way (dnn.c). */
 static void deterministic(int on) {
   sl_cuda.deterministic = on || is_set("SOTA_CUDA_DETERMINISTIC", 0);
 }

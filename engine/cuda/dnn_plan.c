@@ -76,7 +76,7 @@ static sl_status run_timed(const sl_dnn_plan *p, const sl_dnn_data *data,
   return SL_OK;
 }
 
-/* Milliseconds; INFINITY-like for a plan that cannot be run. */
+/* Milliseconds; for ever where it cannot be run. */
 static float time_of(const sl_dnn_plan *p, const sl_dnn_data *data) {
   cudaEvent_t from = NULL, to = NULL;
   float ms = 0;
