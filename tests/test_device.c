@@ -304,7 +304,8 @@ START_TEST(norm_of_gradients) {
     ck_assert_int_eq(b->grad_squares(&u, &sum[i]), SL_OK);
     state_free(&s);
   }
-  ck_assert_double_eq_tol(sum[0], sum[1], 1e-9 * sum[0]);
+  /* The CPU sums floats in lanes, the device doubles. */
+  ck_assert_double_eq_tol(sum[0], sum[1], 1e-5 * sum[0]);
 }
 END_TEST
 
