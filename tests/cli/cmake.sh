@@ -46,7 +46,7 @@ try "what may be missing is named" 0 \
   '*libcurl4-openssl-dev not found: untar_data cannot download*libarchive-dev*libedit-dev*' '' \
   cmake -S "$source_dir" -B "$work/d" -G Ninja -DSL_TESTS=OFF -DSL_WERROR=ON \
   -DSL_CUDA=OFF -DSL_PICTURES=OFF -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER_LAUNCHER="$(command -v ccache)"
-if timeout 500 ninja -j2 -C "$work/d" >"$work/log" 2>&1; then
+if timeout 500 ninja -j2 -C "$work/d" sota-lua >"$work/log" 2>&1; then
   pass
 else
   fail "builds without them" "$(tail -20 "$work/log")"

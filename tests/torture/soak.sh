@@ -1,11 +1,11 @@
 #!/bin/bash
 # soak.sh -- trains over and over with all callbacks and fails when memory, open
-# files or threads grow. 40 seconds, or MINUTES:
+# files or threads grow. 20 seconds, or MINUTES:
 #   MINUTES=60 SOTA_LUA=build/bin/sota-lua tests/torture/soak.sh
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 sota=${SOTA_LUA:-build/bin/sota-lua}
-seconds=40
+seconds=20
 [ -z "${MINUTES:-}" ] || seconds=$((MINUTES * 60))
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
