@@ -2,9 +2,9 @@
  * so that the host's compiler can build them too (tests/cuda/cush.h).
  *
  *   CU_KERNEL(max_threads) name(arguments) { ... }
- *   CU_KERNEL(max_threads, blocks) likewise, for a kernel that spills
- * otherwise: ptxas may take as many registers as leave room for that many
- * blocks CU_DYN_SMEM(type, name);  dynamic shared memory, inside of a kernel
+ *   CU_KERNEL(max_threads, blocks) likewise, for one that would spill: ptxas
+ *     may take the registers that leave room for that many blocks
+ *   CU_DYN_SMEM(type, name);  dynamic shared memory, inside of a kernel
  *   CU_LAUNCH(kernel, grid, block, shared bytes, stream, arguments...)
  *     the value is a cudaError_t, as an int
  *
