@@ -12,9 +12,9 @@
 -- here: that stage with xresnet50, 128 px and then 224 px, on Imagenette's files
 -- of 224 px and its official folders, seed 1: 0.832 with tta, with item images
 -- of 224 px, which is a mistake that a warning tells by now (docs/data.md):
--- without tta it got 0.749. Item images must be larger than the crops: 460. On
--- the demo data set one training takes about 50 seconds, all of it some five
--- minutes.
+-- without tta it got 0.749. Item images must be larger than the crops: 460. It
+-- took an hour and a half on two busy cores. On the demo data set one training
+-- takes about 50 seconds, all of it some five minutes.
 --
 -- Each stage's table and model are in --out: progressive.csv and
 -- progressive.safetensors, written after each epoch. --stages tta alone asks
