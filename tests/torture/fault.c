@@ -214,6 +214,8 @@ static int must_fail(call what, const char *path, int *half) {
 }
 
 /* A line and, with it, the bytes of a write. */
+static void record(const void *data, size_t n, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 static void record(const void *data, size_t n, const char *fmt, ...) {
   if (state.record < 0) return;
   char line[2 * PATH_MAX + 64];
