@@ -131,6 +131,20 @@ check.test("tokens", function()
   check.equal(lexer.tokens("x --[[ y").in_comment, true)
 end)
 
+-- --- messages ------------------------------------------------------------------
+
+check.test("a name that is nil: the one that was likely meant, or none", function()
+  local prompt = require "sota.prompt"
+  local function told(name)
+    return prompt.explain(("stdin:1: attempt to call a nil value (global '%s')")
+      :format(name)):match "did you mean '(.-)'"
+  end
+  check.equal(told "Resise", "Resize")
+  check.equal(told "printt", "print")
+  check.equal(told "dls", nil)   -- "do", "os"
+  check.equal(told "learn", nil) -- "warn"
+end)
+
 -- --- completion ----------------------------------------------------------------
 
 local function at(text) return complete.at(text, text, 80) end

@@ -86,6 +86,17 @@ function prompt.compile(text)
   return piece.run, piece.message
 end
 
+-- Of hundreds of globals some is always near: a short name has no neighbours
+-- then, others those that begin alike.
+local function alike(name, names)
+  local list, first = {}, name:sub(1, 1):lower()
+  if #name < 4 then return list end
+  for _, n in ipairs(names) do
+    if n:sub(1, 1):lower() == first then list[#list + 1] = n end
+  end
+  return list
+end
+
 --- A message about a name that is nil, with the name that was likely meant.
 ---@param message string
 ---@return string
@@ -94,7 +105,7 @@ function prompt.explain(message)
   local kind, name = first:match "nil value %((%a+) '([%a_][%w_]*)'%)$"
   local names
   if kind == "global" then
-    names = complete.globals()
+    names = alike(name, complete.globals())
   elseif kind == "field" or kind == "method" then
     local owner = piece.text:match("([%a_][%w_.]*)%s*[.:]%s*" .. name)
     names = owner and complete.fields_of(owner)
