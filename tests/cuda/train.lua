@@ -1,9 +1,10 @@
 -- train.lua -- the same small training on the CPU and on another device: the
 -- same losses, step by step.
---   sota-lua tests/cuda/train.lua [DEVICE] [STEPS]
+--   sota-lua tests/cuda/train.lua [DEVICE] [STEPS] [PRECISION...]
 require "sota.all"
 local core = require "sota.core"
 local device, steps = arg[1] or "cuda", tonumber(arg[2] or 4)
+local precisions = arg[3] and {table.unpack(arg, 3)} or {"f32", "bf16"}
 
 local function run(on, precision)
   core.set("device", on)
@@ -27,7 +28,7 @@ local function run(on, precision)
 end
 
 local failures = 0
-for _, precision in ipairs{"f32", "bf16"} do
+for _, precision in ipairs(precisions) do
   local want, got = run("cpu", precision), run(device, precision)
   local room = precision == "f32" and 2e-3 or 5e-2
   for i = 1, steps do
