@@ -379,9 +379,9 @@ static TCase *faults_in_data(void) {
 /* CK_INCLUDE_TAGS=schedule: what depends on the order of threads and streams
  * alone. CK_RUN_CASE=transfers: those. */
 int main(void) {
-  Suite *s = suite_create("device");
   setenv("CK_FORK", "no", 1); /* a device does not survive fork() */
   if (!open_device()) return SKIPPED;
+  Suite *s = suite_create("device");
   const int n = t_count_cases();
   TCase *const cases[] = {operations(n), transfers(), faults_in_data(),
                           t_device_failures(n)};
