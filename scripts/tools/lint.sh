@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 mkdir -p build-clang/cuda
 configure() { # FOLDER CUDA
   cmake -S . -B "$1" -G Ninja -DCMAKE_C_COMPILER=clang -DSL_WERROR=ON \
-    -DSL_CUDA="$2"
+    -DCMAKE_BUILD_TYPE=Debug -DSL_CUDA="$2"
 }
 if ! { configure build-clang OFF && ninja -j2 -C build-clang &&
   configure build-clang/cuda AUTO; } >build-clang/log 2>&1; then
