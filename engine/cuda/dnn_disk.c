@@ -118,32 +118,6 @@ static char *read_after(const char *path, const char *line, int64_t *n) {
   return text;
 }
 
-static int plan_from(sl_dnn_plan *p, const char *text, int64_t bytes) {
-  sl_dnn_descriptor d = NULL;
-  int64_t n = 0;
-  if (cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR,
-                                   &d) != CUDNN_STATUS_SUCCESS)
-    return 0;
-  cudnnStatus_t s = CUDNN_STATUS_SUCCESS;
-  if (sl_dnn.device)
-    s = cudnnBackendSetAttribute(d, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP,
-                                 CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
-                                 &sl_dnn.device);
-  if (s == CUDNN_STATUS_SUCCESS)
-    s = cudnnBackendSetAttribute(d,
-                                 CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION,
-                                 CUDNN_TYPE_CHAR, bytes, text);
-  if (s == CUDNN_STATUS_SUCCESS) s = cudnnBackendFinalize(d);
-  if (s == CUDNN_STATUS_SUCCESS)
-    s = cudnnBackendGetAttribute(d, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE,
-                                 CUDNN_TYPE_INT64, 1, &n, &p->workspace);
-  if (s == CUDNN_STATUS_SUCCESS)
-    p->plan = d;
-  else
-    cudnnBackendDestroyDescriptor(d);
-  return p->plan != NULL;
-}
-
 int sl_dnn_disk_load(sl_dnn_plan *p) {
   char line[LINE], path[PATH_MAX];
   int64_t n = 0;
@@ -151,7 +125,9 @@ int sl_dnn_disk_load(sl_dnn_plan *p) {
   describe(line, &p->key);
   path_of(path, line);
   char *text = read_after(path, line, &n);
-  const int found = text && plan_from(p, text, n);
+  const int found =
+      text && sl_dnn_plan_from(p, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION,
+                               CUDNN_TYPE_CHAR, n, text);
   sl_free(text);
   return found;
 }

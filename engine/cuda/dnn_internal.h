@@ -77,6 +77,12 @@ sl_dnn_descriptor sl_dnn_graph(sl_dnn_maker *m, const sl_dnn_key *k);
  * timed on; y is overwritten. */
 SL_MUST_USE sl_status sl_dnn_choose(sl_dnn_plan *p, const sl_dnn_data *data);
 
+/* Makes p's plan with this attribute, which decides what it is; 0: cuDNN does
+ * not. */
+int sl_dnn_plan_from(sl_dnn_plan *p, cudnnBackendAttributeName_t name,
+                     cudnnBackendAttributeType_t type, int64_t count,
+                     const void *v);
+
 /* Queues it (dnn.c). */
 SL_MUST_USE sl_status sl_dnn_execute(const sl_dnn_plan *p,
                                      const sl_dnn_data *data);

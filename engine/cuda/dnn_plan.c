@@ -36,21 +36,21 @@ static int is_welcome(sl_dnn_descriptor config, const sl_dnn_key *k) {
   return welcome;
 }
 
-/* A plan from one config; 0: it cannot be made. */
-static int plan_of(sl_dnn_plan *p, sl_dnn_descriptor config) {
+int sl_dnn_plan_from(sl_dnn_plan *p, cudnnBackendAttributeName_t name,
+                     cudnnBackendAttributeType_t type, int64_t count,
+                     const void *v) {
   sl_dnn_descriptor d = NULL;
   int64_t n = 0;
-  if (!is_welcome(config, &p->key) ||
-      cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR,
+  if (cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR,
                                    &d) != CUDNN_STATUS_SUCCESS)
     return 0;
-  cudnnStatus_t s =
-      cudnnBackendSetAttribute(d, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG,
-                               CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &config);
-  if (s == CUDNN_STATUS_SUCCESS && sl_dnn.device)
+  cudnnStatus_t s = CUDNN_STATUS_SUCCESS;
+  if (sl_dnn.device)
     s = cudnnBackendSetAttribute(d, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP,
                                  CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
                                  &sl_dnn.device);
+  if (s == CUDNN_STATUS_SUCCESS)
+    s = cudnnBackendSetAttribute(d, name, type, count, v);
   if (s == CUDNN_STATUS_SUCCESS) s = cudnnBackendFinalize(d);
   if (s == CUDNN_STATUS_SUCCESS)
     s = cudnnBackendGetAttribute(d, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE,
@@ -60,6 +60,13 @@ static int plan_of(sl_dnn_plan *p, sl_dnn_descriptor config) {
   else
     cudnnBackendDestroyDescriptor(d);
   return p->plan != NULL;
+}
+
+/* A plan from one config; 0: it cannot be made. */
+static int plan_of(sl_dnn_plan *p, sl_dnn_descriptor config) {
+  return is_welcome(config, &p->key) &&
+         sl_dnn_plan_from(p, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG,
+                          CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &config);
 }
 
 /* --- timing --------------------------------------------------------------- */
