@@ -32,6 +32,15 @@ function check.test(name, f)
   end
 end
 
+--- What f() warned of, a list of texts.
+function check.warnings(f)
+  local lines, old = {}, warn
+  local restore <close> = setmetatable({}, {__close = function() warn = old end})
+  function warn(text) lines[#lines + 1] = text end
+  f()
+  return lines
+end
+
 --- Prints the count and ends the program, with 1 if a test failed.
 function check.done()
   print(("%d passed, %d failed"):format(passed, failed))

@@ -199,13 +199,11 @@ end)
 
 check.test("crops that are enlarged: a warning", function()
   local function told(item, min_scale)
-    local lines, old = {}, warn
-    local restore <close> = setmetatable({}, {__close = function() warn = old end})
-    warn = function(text) lines[#lines + 1] = text end
-    data.DataBlock{item_tfms = data.Resize(item), batch_tfms =
-      data.aug_transforms{size = 32, min_scale = min_scale}}:dataloaders(path,
-      {workers = 0}):close()
-    return table.concat(lines)
+    return table.concat(check.warnings(function()
+      data.DataBlock{item_tfms = data.Resize(item), batch_tfms =
+        data.aug_transforms{size = 32, min_scale = min_scale}}:dataloaders(path,
+        {workers = 0}):close()
+    end))
   end
   assert(told(32, 0.75):find("enlarged to 32", 1, true), told(32, 0.75))
   assert(told(32, 0.75):find("such as Resize(37)", 1, true))

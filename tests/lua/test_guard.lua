@@ -197,17 +197,9 @@ end)
 
 -- --- skip, off ---------------------------------------------------------------------
 
-local function with_warnings(f)
-  local lines, old = {}, warn
-  function warn(text) lines[#lines + 1] = text end
-  local restore <close> = setmetatable({}, {__close = function() warn = old end})
-  f()
-  return lines
-end
-
 check.test("skip: the batch is left out, and that is said once", function()
   local learn, twin
-  local lines = with_warnings(function()
+  local lines = check.warnings(function()
     learn = learner{nan = "skip"}(at(3, broken_batch))
     learn:fit(4, 1e-2)
     -- The same without that batch.
@@ -226,14 +218,14 @@ check.test("skip: many are counted; ten in a row are the end", function()
   local some = {order = -50, before_batch = function(_, l)
     if l.training and l.train_iter % 3 == 1 then broken_batch(l) end
   end}
-  local lines = with_warnings(function()
+  local lines = check.warnings(function()
     learn = learner{nan = "skip"}(some)
     learn:fit(9, 1e-2)
   end)
   check.equal(#lines, 2)
   assert(lines[2]:find("^6 batches of this fit were left out"), lines[2])
   check_finite(learn)
-  lines = with_warnings(function()
+  lines = check.warnings(function()
     learn = learner{nan = "skip"}{order = -50, before_batch = function(_, l)
       if l.training and l.epoch > 1 then broken_batch(l) end
     end}
@@ -248,7 +240,7 @@ check.test("accumulated gradients: a broken part is not added to the others", fu
     local learn = learner{nan = mode, cbs = function()
       return {callbacks.GradientAccumulation(12)}
     end}(at(4, broken_batch))
-    with_warnings(function()
+    check.warnings(function()
       local ok, why = pcall(learn.fit, learn, 6, 1e-2)
       check.equal(ok, mode == "skip", tostring(why))
       if not ok then assert(tostring(why):find "step 4", tostring(why)) end

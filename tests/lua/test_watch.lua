@@ -14,14 +14,7 @@ local Learner = require "sota.learner"
 
 core.set("precision", "f32")
 
--- The warnings of f().
-local function warnings(f)
-  local lines, old = {}, warn
-  function warn(text) lines[#lines + 1] = text end
-  local restore <close> = setmetatable({}, {__close = function() warn = old end})
-  f()
-  return lines
-end
+local warnings = check.warnings
 
 local function one(lines, want)
   check.equal(#lines, 1, table.concat(lines, "\n"))
