@@ -18,6 +18,7 @@
 #include "base/alloc.h"
 #include "base/interrupt.h"
 #include "base/log.h"
+#include "lua/slua_data.h"
 #include "lua/slua_train.h"
 
 /* Doubles travel as pairs of i32: files of tensors have no f64 to write. */
@@ -133,11 +134,7 @@ static const luaL_Reg functions[] = {{"fit_state", fit_state},
 
 int slua_open_checkpoint(lua_State *L);
 int slua_open_checkpoint(lua_State *L) {
-  luaL_newmetatable(L, LOCK);
-  luaL_setfuncs(L, lock_methods, 0);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  slua_new_class(L, LOCK, lock_methods);
   luaL_setfuncs(L, functions, 0);
   return 0;
 }

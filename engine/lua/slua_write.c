@@ -8,6 +8,7 @@
 #include "base/grow_file.h"
 #include "base/whole_file.h"
 #include "lua/slua.h"
+#include "lua/slua_data.h"
 
 #define GROW "sota.grow_file"
 
@@ -70,11 +71,7 @@ static const luaL_Reg functions[] = {
 
 int slua_open_write(lua_State *L);
 int slua_open_write(lua_State *L) {
-  luaL_newmetatable(L, GROW);
-  luaL_setfuncs(L, methods, 0);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  slua_new_class(L, GROW, methods);
   luaL_setfuncs(L, functions, 0);
   return 0;
 }
